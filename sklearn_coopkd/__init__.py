@@ -1,0 +1,8 @@
+"""Cooperative knowledge distillation for scikit-learn."""
+
+from sklearn_coopkd._distiller import CooperativeDistiller
+from sklearn_coopkd.generators import GeneratedSamples, QuintessentialGenerator
+
+__version__ = "0.1.0"
+
+__all__ = ["CooperativeDistiller", "GeneratedSamples", "QuintessentialGenerator"]

@@ -1,0 +1,55 @@
+"""Private scikit-learn names, in one place.
+
+Every name of scikit-learn that starts with an underscore, or lives in a private
+module, is imported here and nowhere else, so that a new scikit-learn release can
+break at most this file.
+"""
+
+from sklearn.base import _fit_context
+from sklearn.ensemble._base import _BaseHeterogeneousEnsemble
+from sklearn.metrics._scorer import _BaseScorer
+from sklearn.utils import _safe_indexing
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._repr_html.estimator import _VisualBlock
+from sklearn.utils.metadata_routing import (
+    _raise_for_params,
+    _routing_enabled,
+)
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    _check_method_params,
+    _check_sample_weight,
+    _num_features,
+    _num_samples,
+)
+
+__all__ = [
+    "BaseHeterogeneousEnsemble",
+    "BaseScorer",
+    "HasMethods",
+    "Interval",
+    "StrOptions",
+    "VisualBlock",
+    "check_feature_names_in",
+    "check_sample_weight",
+    "fit_context",
+    "index_params",
+    "num_features",
+    "num_samples",
+    "raise_for_params",
+    "routing_enabled",
+    "safe_indexing",
+]
+
+BaseHeterogeneousEnsemble = _BaseHeterogeneousEnsemble
+BaseScorer = _BaseScorer
+VisualBlock = _VisualBlock
+check_feature_names_in = _check_feature_names_in
+check_sample_weight = _check_sample_weight
+fit_context = _fit_context
+index_params = _check_method_params
+num_features = _num_features
+num_samples = _num_samples
+raise_for_params = _raise_for_params
+routing_enabled = _routing_enabled
+safe_indexing = _safe_indexing

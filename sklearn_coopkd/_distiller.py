@@ -1,0 +1,941 @@
+"""The public estimator: parameters, validation, delegation, tags."""
+
+from __future__ import annotations
+
+import warnings
+from inspect import signature
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import (
+    ClassifierMixin,
+    TransformerMixin,
+    clone,
+    is_classifier,
+)
+from sklearn.exceptions import FitFailedWarning
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import check_scoring, log_loss, make_scorer
+from sklearn.model_selection import (
+    GroupShuffleSplit,
+    ShuffleSplit,
+    StratifiedShuffleSplit,
+    TimeSeriesSplit,
+    check_cv,
+)
+from sklearn.utils import Bunch, check_random_state, get_tags
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    check_is_fitted,
+    column_or_1d,
+    has_fit_parameter,
+    validate_data,
+)
+
+from sklearn_coopkd._compat import (
+    BaseHeterogeneousEnsemble,
+    BaseScorer,
+    HasMethods,
+    Interval,
+    StrOptions,
+    VisualBlock,
+    check_feature_names_in,
+    check_sample_weight,
+    fit_context,
+    index_params,
+    raise_for_params,
+    routing_enabled,
+)
+from sklearn_coopkd._containers import (
+    as_table,
+    copy_table,
+    n_rows,
+    take_rows,
+)
+from sklearn_coopkd._peers import PEER_SELECTIONS
+from sklearn_coopkd._responses import (
+    apply_temperature,
+    class_proba,
+    fit_temperature,
+    response_method,
+)
+from sklearn_coopkd._rounds import Folds, Member, Problem, run_rounds
+from sklearn_coopkd.generators import QuintessentialGenerator
+
+MAX_SEED = np.iinfo(np.int32).max
+
+
+def _final_has(method):
+    """Whether the combined predictor offers a method; for `available_if`."""
+
+    def check(self):
+        if self.combine == "vote":
+            return method != "decision_function"
+        if self.combine == "best":
+            if method != "decision_function":
+                return True
+            if not hasattr(self, "best_index_"):
+                return False
+            getattr(self.estimators_[self.best_index_], method)
+            return True
+        final = getattr(self, "final_estimator_", None)
+        if final is None:
+            final = self.final_estimator
+        if final is None:
+            final = LogisticRegression()
+        getattr(final, method)
+        return True
+
+    return check
+
+
+class CooperativeDistiller(ClassifierMixin, TransformerMixin, BaseHeterogeneousEnsemble):
+    """Classifiers that teach each other what each of them lacks.
+
+    Every member is student and teacher at once. Where a student is wrong on rows it
+    has not seen and a peer is right, the peer makes a *pseudo-sample*: a near version
+    of the row that it is surer about. The student is fitted again with the
+    pseudo-samples, and keeps them if it is better on rows that no part of it has seen.
+    The improved students are delivered as plain estimators, together with one
+    predictor that combines them.
+
+    Read more in the user guide, `docs/user_guide.md`.
+
+    Parameters
+    ----------
+    estimators : list of (str, estimator)
+        Named classifiers of any kind. An estimator can be set to "drop" with
+        `set_params`; one wrapped in :class:`sklearn.frozen.FrozenEstimator` teaches
+        and is never refitted.
+
+    final_estimator : estimator, default=None
+        Classifier that combines the members' outputs if ``combine="stack"``. None is
+        :class:`sklearn.linear_model.LogisticRegression`.
+
+    combine : {"stack", "vote", "best"}, default="stack"
+        What `predict` uses: a final estimator on the students' out-of-sample outputs,
+        the mean of their probabilities, or the single student with the best score.
+
+    deficiency : {"error", "margin"}, default="error"
+        Rows that a student is taught: those it gets wrong out of sample, or also
+        those on which the true class leads by less than 0.2.
+
+    peer_selection : {"best", "all"} or object, default="best"
+        Who teaches a row: the surest peer (out-of-sample probabilities, calibrated by
+        temperature) among those that get it right, or all of them. An object needs
+        ``select(deficient, qualified, confidence)``; see ``docs/extending.md``.
+
+    generator : object, default=None
+        Makes the pseudo-samples. None is :class:`QuintessentialGenerator`. Any object
+        with the method `generate` of that class, `get_params` and `set_params`.
+
+    pseudo_weight : float, default=1.0
+        Weight of a pseudo-sample relative to its source row. Members whose `fit` takes
+        no weights count every row once.
+
+    max_pseudo : float, default=None
+        At most this many pseudo-samples per own row of a student; None: no limit.
+
+    max_iter : int, default=1
+        Maximum number of rounds. The fit stops earlier if nobody improves.
+
+    tol : float, default=0.0
+        A student is kept if its score rises by more than this.
+
+    scoring : str or callable, default="neg_log_loss"
+        What the gate compares, and what picks the best student. Members without
+        `predict_proba` are scored by the softmax of their decision values, or by
+        their votes.
+
+    validation : {"cross-fit"}, float in (0, 1) or None, default="cross-fit"
+        How the gate finds rows that no part of a student has seen. "cross-fit":
+        teaching is repeated without each fold, and judged on it. A float sets this
+        fraction of the rows aside for the gate and the final estimator; students
+        never see it. None: no gate, every student is kept, as in the paper.
+
+    cv : int, cross-validation generator or iterable, default=None
+        Folds for the out-of-sample answers, as in
+        :class:`sklearn.ensemble.StackingClassifier`; None: 4 stratified folds. The
+        number of fits grows with the square of the number of folds if
+        ``validation="cross-fit"``, linearly otherwise.
+
+    on_failure : {"raise", "warn"}, default="raise"
+        What happens if a member cannot be fitted: raise its exception, or drop the
+        member with a :class:`sklearn.exceptions.FitFailedWarning`.
+
+    n_jobs : int, default=None
+        Number of parallel jobs. The result does not depend on it.
+
+    random_state : int, RandomState instance or None, default=None
+        Seeds the generator, the hold-out, and members whose own `random_state` is
+        None. Pass an int for reproducible results.
+
+    verbose : int, default=0
+        If positive, prints a line per phase.
+
+    Attributes
+    ----------
+    estimators_ : list of estimators
+        The improved students, fitted on the original labels.
+
+    named_estimators_ : :class:`~sklearn.utils.Bunch`
+        The same by name.
+
+    initial_estimators_ : list of estimators
+        The members before teaching.
+
+    final_estimator_ : estimator
+        The fitted final estimator. Only if ``combine="stack"``.
+
+    best_index_ : int
+        Position of the best student in `estimators_`. Only if ``combine="best"``.
+
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features; only if X has names that are all strings.
+
+    n_iter_ : int
+        Number of rounds run.
+
+    termination_condition_ : {"max_iter", "no_improvement", "nothing_to_teach"}
+        Why the rounds ended.
+
+    history_ : list of dict
+        For each round and student: "round", "student", "deficient" (rows it got
+        wrong), "taught" (those that a peer could teach), "score_before",
+        "score_after" (NaN without a gate) and "accepted".
+
+    transfer_matrix_ : ndarray of shape (n_estimators, n_estimators)
+        Pseudo-samples made by member i that student j was fitted with and kept.
+
+    pseudo_samples_ : :class:`~sklearn.utils.Bunch`
+        For each student: a Bunch with "X", "y", "weight", "teacher" (names), "source"
+        (row of the training data) and "round".
+
+    scores_ : ndarray of shape (n_estimators,)
+        Out-of-sample score of each student by `scoring`; without a gate that of the
+        members before teaching.
+
+    See Also
+    --------
+    sklearn.ensemble.StackingClassifier : Combines members without changing them.
+    QuintessentialGenerator : The default generator.
+
+    Notes
+    -----
+    With K folds, one round and the gate, a member is fitted 1 + K + K (K - 1) / 2 times
+    plainly and at most 1 + K times with pseudo-samples. Time grows linearly with rows.
+
+    Members of which a fold leaves only one class stand aside for that fold: a constant
+    prediction takes their place.
+
+    References
+    ----------
+    Livanos, Davidson, Wong, "Cooperative Knowledge Distillation: A Learner Agnostic
+    Approach", AAAI 2024.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from sklearn_coopkd import CooperativeDistiller
+    >>> X, y = load_iris(return_X_y=True)
+    >>> distiller = CooperativeDistiller(
+    ...     [
+    ...         ("logistic", LogisticRegression(max_iter=1000)),
+    ...         ("tree", DecisionTreeClassifier()),
+    ...     ],
+    ...     random_state=0,
+    ... ).fit(X, y)
+    >>> distiller.predict(X[:2])
+    array([0, 0])
+    >>> distiller.transfer_matrix_.shape
+    (2, 2)
+    """
+
+    _parameter_constraints: dict = {
+        "estimators": [list],
+        "final_estimator": [None, HasMethods("fit")],
+        "combine": [StrOptions({"stack", "vote", "best"})],
+        "deficiency": [StrOptions({"error", "margin"})],
+        "peer_selection": [StrOptions(set(PEER_SELECTIONS)), HasMethods("select")],
+        "generator": [None, HasMethods("generate")],
+        "pseudo_weight": [Interval(Real, 0, None, closed="neither")],
+        "max_pseudo": [None, Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "scoring": [str, callable],
+        "validation": [
+            StrOptions({"cross-fit"}),
+            Interval(Real, 0, 1, closed="neither"),
+            None,
+        ],
+        "cv": ["cv_object"],
+        "on_failure": [StrOptions({"raise", "warn"})],
+        "n_jobs": [None, Integral],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        estimators,
+        final_estimator=None,
+        *,
+        combine="stack",
+        deficiency="error",
+        peer_selection="best",
+        generator=None,
+        pseudo_weight=1.0,
+        max_pseudo=None,
+        max_iter=1,
+        tol=0.0,
+        scoring="neg_log_loss",
+        validation="cross-fit",
+        cv=None,
+        on_failure="raise",
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(estimators=estimators)
+        self.final_estimator = final_estimator
+        self.combine = combine
+        self.deficiency = deficiency
+        self.peer_selection = peer_selection
+        self.generator = generator
+        self.pseudo_weight = pseudo_weight
+        self.max_pseudo = max_pseudo
+        self.max_iter = max_iter
+        self.tol = tol
+        self.scoring = scoring
+        self.validation = validation
+        self.cv = cv
+        self.on_failure = on_failure
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # fit
+
+    @fit_context(
+        # the members are not validated here: their own `fit` does it
+        prefer_skip_nested_validation=False
+    )
+    def fit(self, X, y, sample_weight=None, **fit_params):
+        """Fit the members, let them teach each other, fit the combination.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Training rows; members receive them in the container given here.
+
+        y : array-like of shape (n_samples,)
+            Class labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows. They reach every member whose `fit` takes weights,
+            the final estimator, the gate and the pseudo-samples.
+
+        **fit_params : dict
+            With metadata routing: metadata for members, splitter, scorer and final
+            estimator, to each what it requests. Without: only `groups`, given to the
+            splitter.
+
+        Returns
+        -------
+        self : CooperativeDistiller
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, the labels or the folds cannot be used; the message names
+            the parameter and the way out.
+        """
+        names, all_estimators = self._validate_estimators()
+        X = as_table(X)
+        validate_data(self, X, skip_check_array=True)
+        y = self._validate_y(X, y)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+            if not sample_weight.any():
+                raise ValueError(
+                    "`sample_weight` must have at least one non-zero value; got only "
+                    "zeros."
+                )
+        routed = self._route(sample_weight, fit_params)
+        rng = check_random_state(self.random_state)
+        seed = int(rng.randint(MAX_SEED))
+        members = [
+            self._member(name, estimator, routed, rng)
+            for name, estimator in zip(names, all_estimators)
+            if estimator != "drop"
+        ]
+        present = None if sample_weight is None else sample_weight > 0
+        folds = self._folds(X, y, present, routed, seed)
+        scorer = self._fold_scorer(X, y, sample_weight, routed)
+        problem = Problem(
+            X=X,
+            y=y,
+            y_idx=np.searchsorted(self.classes_, y),
+            classes=self.classes_,
+            sample_weight=sample_weight,
+            folds=folds,
+            deficiency=self.deficiency,
+            peer_selection=self._component(self.peer_selection, PEER_SELECTIONS),
+            generator=(
+                QuintessentialGenerator()
+                if self.generator is None
+                else clone(self.generator)
+            ),
+            pseudo_weight=self.pseudo_weight,
+            max_pseudo=self.max_pseudo,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            scorer=scorer,
+            on_failure=self.on_failure,
+            seed=seed,
+            report=self._report if self.verbose else _silent,
+        )
+        result, failures = run_rounds(members, problem, self.n_jobs)
+        for failure in failures:
+            warnings.warn(
+                f"The member {failure.name!r} could not be fitted and is left out: "
+                f"{type(failure.error).__name__}: {failure.error}",
+                FitFailedWarning,
+                stacklevel=2,
+            )
+        self._store(result, names, all_estimators, X)
+        self._fit_combination(result, problem, routed)
+        return self
+
+    def _validate_estimators(self):
+        names, all_estimators = self._listed_estimators()
+        for name, estimator in zip(names, all_estimators):
+            if estimator == "drop":
+                continue
+            if not hasattr(estimator, "fit"):
+                raise TypeError(
+                    f"The member {name!r} in `estimators` must have a `fit` method; got "
+                    f"{estimator!r}. Use an estimator, or 'drop'."
+                )
+            if not is_classifier(estimator):
+                raise ValueError(
+                    f"The member {name!r} in `estimators` must be a classifier; got "
+                    f"{type(estimator).__name__}."
+                )
+        return names, all_estimators
+
+    def _listed_estimators(self):
+        if not self.estimators or not all(
+            isinstance(item, (tuple, list)) and len(item) == 2
+            and isinstance(item[0], str)
+            for item in self.estimators
+        ):
+            raise ValueError(
+                "`estimators` must be a non-empty list of (string, estimator) tuples; "
+                f"got {self.estimators!r}."
+            )
+        names, all_estimators = zip(*self.estimators)
+        self._validate_names(names)
+        if all(estimator == "drop" for estimator in all_estimators):
+            raise ValueError(
+                "All members of `estimators` are 'drop'. Keep at least one estimator."
+            )
+        return names, all_estimators
+
+    def _validate_y(self, X, y):
+        """Labels as a 1-D array; sets `classes_`."""
+        check_classification_targets(y)
+        y = column_or_1d(y, warn=True)
+        if len(y) != n_rows(X):
+            raise ValueError(
+                "`X` and `y` must have the same number of rows; got inconsistent "
+                f"numbers of samples: {n_rows(X)} and {len(y)}."
+            )
+        self.classes_ = np.unique(y)
+        return y.copy()
+
+    def _report(self, message):
+        print(f"[{type(self).__name__}] {message}", flush=True)
+
+    @staticmethod
+    def _component(value, registry):
+        return registry[value]() if isinstance(value, str) else clone(value)
+
+    # what members receive
+
+    def _route(self, sample_weight, fit_params):
+        """Metadata for each member, for `cv`, `scoring` and `final_estimator`."""
+        if routing_enabled():
+            if sample_weight is not None:
+                fit_params = {**fit_params, "sample_weight": sample_weight}
+            return process_routing(self, "fit", **fit_params)
+        raise_for_params(fit_params, self, "fit", allow=["groups"])
+        groups = {} if fit_params.get("groups") is None else fit_params
+        weight = {} if sample_weight is None else {"sample_weight": sample_weight}
+        routed = Bunch(cv=Bunch(split=groups), scoring=Bunch(score=weight))
+        routed["final_estimator"] = Bunch(fit=weight)
+        for name, _ in self.estimators:
+            routed[name] = Bunch(fit=weight)
+        return routed
+
+    def _member(self, name, estimator, routed, rng):
+        params = dict(routed[name].fit)
+        uses_sample_weight = params.pop("sample_weight", None) is not None
+        # drawn for every member, so that dropping one leaves the others as they are
+        seeds = np.random.RandomState(rng.randint(MAX_SEED))
+        if isinstance(estimator, FrozenEstimator):
+            check_is_fitted(estimator)
+        else:
+            estimator = _seeded(clone(estimator), seeds)
+        weight_name = _weight_name(estimator)
+        if routing_enabled() and not uses_sample_weight:
+            # a router would refuse weights that nobody in it has requested
+            direct = has_fit_parameter(estimator, "sample_weight")
+            routes = hasattr(estimator, "get_metadata_routing") and isinstance(
+                estimator.get_metadata_routing(), MetadataRouter
+            )
+            weight_name = "sample_weight" if direct and not routes else None
+        elif routing_enabled():
+            weight_name = "sample_weight"
+        return Member(name, estimator, params, weight_name, uses_sample_weight)
+
+    def _folds(self, X, y, present, routed, seed):
+        """Splits as row masks, and where the gate judges.
+
+        The splitter is asked once, so it need not be repeatable.
+        """
+        if isinstance(self.cv, str):
+            raise ValueError(
+                f"`cv` must be an int, a splitter or an iterable; got {self.cv!r}. For "
+                "members that are fitted already, wrap them in FrozenEstimator."
+            )
+        cv = check_cv(4 if self.cv is None else self.cv, y, classifier=True)
+        groups = dict(routed.cv.split)
+        splits = list(cv.split(X, y, **groups))
+        if not splits:
+            raise ValueError(f"`cv` must yield at least one split; got none from {cv!r}.")
+        holdout = isinstance(self.validation, Real)
+        n_folds = len(splits) + holdout
+        train = np.zeros((n_folds, len(y)), dtype=bool)
+        test = np.zeros((n_folds, len(y)), dtype=bool)
+        for k, (train_rows, test_rows) in enumerate(splits):
+            train[k, train_rows] = True
+            test[k, test_rows] = True
+        inner = tuple(range(len(splits)))
+        root = ()
+        if holdout:
+            held_out = self._hold_out(cv, X, y, groups, seed)
+            train[-1], test[-1] = ~held_out, held_out
+            test[:-1] &= ~held_out
+            root = (len(splits),)
+        folds = Folds(train, test, inner, root, {})
+        if holdout:
+            gates = {root: root[0]}
+        elif self.validation == "cross-fit":
+            gates = {child: fold for fold, child in folds.children(root).items()}
+        else:
+            gates = {}
+        return Folds(train, test, inner, root, gates)
+
+    def _hold_out(self, cv, X, y, groups, seed):
+        """Mask of the rows set aside, by the same rule of independence as `cv`."""
+        size = self.validation
+        groups = groups.get("groups")
+        held_out = np.zeros(len(y), dtype=bool)
+        if isinstance(cv, TimeSeriesSplit):
+            held_out[len(y) - max(1, round(size * len(y))) :] = True
+            return held_out
+        if groups is not None:
+            splitter = GroupShuffleSplit(1, test_size=size, random_state=seed)
+        else:
+            n_test = round(size * len(y))
+            counts = np.unique(y, return_counts=True)[1]
+            fits = counts.min() >= 2 and len(counts) <= min(n_test, len(y) - n_test)
+            kind = StratifiedShuffleSplit if fits else ShuffleSplit
+            splitter = kind(1, test_size=size, random_state=seed)
+        held_out[next(splitter.split(np.zeros(len(y)), y, groups))[1]] = True
+        return held_out
+
+    def _fold_scorer(self, X, y, sample_weight, routed):
+        """Function (view of a student, rows) -> score, larger is better."""
+        if self.scoring == "neg_log_loss":
+            # all classes by name: a fold may lack some
+            scorer = make_scorer(
+                log_loss,
+                greater_is_better=False,
+                response_method="predict_proba",
+                labels=self.classes_,
+            )
+        else:
+            scorer = check_scoring(self, scoring=self.scoring)
+        score_params = dict(routed.scoring.score)
+        if "sample_weight" in score_params and not _scores_with_weights(scorer):
+            del score_params["sample_weight"]
+        return _FoldScorer(scorer, X, y, score_params, self.scoring)
+
+    # results
+
+    def _store(self, result, names, all_estimators, X):
+        self.estimators_ = result.students
+        self.initial_estimators_ = result.initial
+        fitted = dict(zip(result.names, result.students))
+        self.named_estimators_ = Bunch(**{name: fitted.get(name, "drop") for name in names})
+        self.n_iter_ = result.n_iter
+        self.termination_condition_ = result.termination
+        self.history_ = result.history
+        self.transfer_matrix_ = result.transfer
+        self.scores_ = result.scores
+        self._names = list(result.names)
+        self.pseudo_samples_ = Bunch()
+        for name, lesson in zip(result.names, result.lessons):
+            none = np.empty(0, dtype=np.intp)
+            self.pseudo_samples_[name] = Bunch(
+                X=take_rows(X, none) if lesson is None else lesson.X,
+                y=self.classes_[:0] if lesson is None else lesson.y,
+                weight=np.empty(0) if lesson is None else lesson.weight,
+                teacher=np.array(result.names, dtype=object)[
+                    none if lesson is None else lesson.teacher
+                ],
+                source=none if lesson is None else lesson.source,
+                round=none if lesson is None else lesson.round,
+            )
+
+    def _fit_combination(self, result, problem, routed):
+        rows = result.response_rows
+        weight = None if problem.sample_weight is None else problem.weights(rows)
+        self._temperatures = np.ones(len(result.names))
+        for i, student in enumerate(result.students):
+            if response_method(student) != "predict_proba":
+                self._temperatures[i] = fit_temperature(
+                    result.responses[i], problem.y_idx[rows], weight
+                )
+        if self.combine == "best":
+            scores = np.where(np.isnan(result.scores), -np.inf, result.scores)
+            self.best_index_ = int(np.argmax(scores))
+        if self.combine != "stack":
+            return
+        if not len(rows):
+            raise ValueError(
+                "`cv` must test at least one row, or the final estimator has nothing to "
+                "learn from; got none. Use another `cv`, or combine='vote'."
+            )
+        final = self.final_estimator
+        final = LogisticRegression() if final is None else clone(final)
+        if not is_classifier(final):
+            raise ValueError(
+                f"`final_estimator` must be a classifier; got {final!r}."
+            )
+        final = _seeded(final, np.random.RandomState(problem.seed))
+        params = index_params(problem.X, dict(routed.final_estimator.fit), rows)
+        if not routing_enabled() and params:
+            name = _weight_name(final)
+            params = {} if name is None else {name: params["sample_weight"]}
+        self.final_estimator_ = final.fit(
+            self._meta_features(
+                [self._calibrated(p, i) for i, p in enumerate(result.responses)]
+            ),
+            problem.y[rows],
+            **params,
+        )
+
+    # predict
+
+    def _checked(self, X):
+        """X as a container, with the features seen in `fit`."""
+        check_is_fitted(self)
+        X = as_table(X)
+        validate_data(self, X, skip_check_array=True, reset=False)
+        return X
+
+    def _student_proba(self, X, i):
+        """Class probabilities of student i; decision values are calibrated."""
+        proba = class_proba(self.estimators_[i], copy_table(X), self.classes_)
+        return self._calibrated(proba, i)
+
+    def _calibrated(self, proba, i):
+        temperature = self._temperatures[i]
+        return proba if temperature == 1 else apply_temperature(proba, temperature)
+
+    def _meta_features(self, probas):
+        """One column per member and class; of two classes, the second alone."""
+        first = 1 if len(self.classes_) == 2 else 0
+        return np.hstack([proba[:, first:] for proba in probas])
+
+    def transform(self, X):
+        """Members' class probabilities, as the final estimator sees them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        X_meta : ndarray of shape (n_samples, n_estimators * n_columns)
+            One column per member and class; with two classes, one per member.
+        """
+        X = self._checked(X)
+        return self._meta_features(
+            [self._student_proba(X, i) for i in range(len(self.estimators_))]
+        )
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the columns of `transform`.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Checked against `feature_names_in_`; otherwise without effect.
+
+        Returns
+        -------
+        names : ndarray of str
+        """
+        check_is_fitted(self, "n_features_in_")
+        check_feature_names_in(self, input_features, generate_names=False)
+        prefix = type(self).__name__.lower()
+        if len(self.classes_) == 2:
+            names = [f"{prefix}_{name}" for name in self._names]
+        else:
+            n_columns = range(len(self.classes_))
+            names = [f"{prefix}_{name}{k}" for name in self._names for k in n_columns]
+        return np.asarray(names, dtype=object)
+
+    @available_if(_final_has("predict"))
+    def predict(self, X, **predict_params):
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+
+        **predict_params : dict
+            Passed to `predict` of the final estimator if ``combine="stack"``.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        if self.combine == "stack":
+            if routing_enabled():
+                routed = process_routing(self, "predict", **predict_params)
+                predict_params = routed.final_estimator.predict
+            return self.final_estimator_.predict(self.transform(X), **predict_params)
+        if predict_params:
+            raise TypeError(
+                f"`predict` takes no parameters with combine={self.combine!r}; got "
+                f"{sorted(predict_params)}."
+            )
+        if self.combine == "best":
+            X = self._checked(X)
+            return self.estimators_[self.best_index_].predict(copy_table(X))
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    @available_if(_final_has("predict_proba"))
+    def predict_proba(self, X):
+        """Predict class probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+        """
+        if self.combine == "stack":
+            return class_proba(self.final_estimator_, self.transform(X), self.classes_)
+        X = self._checked(X)
+        if self.combine == "best":
+            return self._student_proba(X, self.best_index_)
+        n_members = range(len(self.estimators_))
+        return np.mean([self._student_proba(X, i) for i in n_members], axis=0)
+
+    @available_if(_final_has("predict_proba"))
+    def predict_log_proba(self, X):
+        """Predict logarithms of class probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    @available_if(_final_has("decision_function"))
+    def decision_function(self, X):
+        """Decision values of the final estimator, or of the best student.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        """
+        if self.combine == "stack":
+            return self.final_estimator_.decision_function(self.transform(X))
+        X = self._checked(X)
+        return self.estimators_[self.best_index_].decision_function(copy_table(X))
+
+    def score(self, X, y, sample_weight=None):
+        """Return the mean accuracy of `predict` on the given rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+
+        y : array-like of shape (n_samples,)
+            True labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        score : float
+        """
+        return super().score(X, y, sample_weight)
+
+    # tags, routing, representation
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # some members may take them, and only they know; see also Stacking
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    def get_metadata_routing(self):
+        """Get the metadata routing of this object.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            `fit` routes to `fit` of the members and of the final estimator, to `split`
+            of the splitter and to `score` of the scorer; `predict` to `predict` of the
+            final estimator.
+        """
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        fit_to_fit = MethodMapping().add(caller="fit", callee="fit")
+        for name, estimator in self.estimators:
+            router.add(**{name: estimator}, method_mapping=fit_to_fit)
+        # names of parameters: no member can have them
+        router.add(
+            cv=check_cv(4 if self.cv is None else self.cv, classifier=True),
+            method_mapping=MethodMapping().add(caller="fit", callee="split"),
+        )
+        router.add(
+            scoring=check_scoring(self, scoring=self.scoring),
+            method_mapping=MethodMapping().add(caller="fit", callee="score"),
+        )
+        final = self.final_estimator
+        router.add(
+            final_estimator=LogisticRegression() if final is None else final,
+            method_mapping=MethodMapping()
+            .add(caller="fit", callee="fit")
+            .add(caller="predict", callee="predict"),
+        )
+        return router
+
+    def _sk_visual_block_(self):
+        names, estimators = zip(*self.estimators)
+        members = VisualBlock("parallel", estimators, names=names, dash_wrapped=False)
+        if self.combine != "stack":
+            return members
+        final = self.final_estimator
+        final = LogisticRegression() if final is None else final
+        combination = VisualBlock(
+            "parallel", [final], names=["final_estimator"], dash_wrapped=False
+        )
+        return VisualBlock("serial", (members, combination), dash_wrapped=False)
+
+
+class _FoldScorer:
+    """Score a view of a student on rows of the training table, larger is better."""
+
+    def __init__(self, scorer, X, y, params, scoring):
+        self.scorer = scorer
+        self.X = X
+        self.y = y
+        self.params = params
+        self.scoring = scoring
+
+    def __call__(self, view, rows):
+        # a scorer made by `make_scorer` asks for responses only, and most are known;
+        # any other callable may want to see the model itself
+        estimator = view if isinstance(self.scorer, BaseScorer) else view.estimator
+        params = index_params(self.X, self.params, rows)
+        try:
+            score = self.scorer(estimator, take_rows(self.X, rows), self.y[rows], **params)
+        except ValueError as error:
+            raise ValueError(
+                f"`scoring`={self.scoring!r} cannot score the {len(rows)} rows of a "
+                f"fold: {error} Use another `scoring`, or fewer folds in `cv`."
+            ) from error
+        if not isinstance(score, Real):
+            raise ValueError(
+                f"`scoring` must return a number; got {score!r} from {self.scoring!r}."
+            )
+        return float(score)
+
+
+def _silent(message):
+    """Report nothing."""
+
+
+def _seeded(estimator, rng):
+    """Give an int to each `random_state` parameter that is None, and only to those."""
+    for key, value in sorted(estimator.get_params(deep=True).items()):
+        if value is None and (key == "random_state" or key.endswith("__random_state")):
+            estimator.set_params(**{key: rng.randint(MAX_SEED)})
+    return estimator
+
+
+def _weight_name(estimator):
+    """Keyword of `fit` that takes weights; None if the estimator takes none.
+
+    Looks through pipelines (the last step counts) and other meta-estimators that hand
+    on what their `fit` is given.
+    """
+    if has_fit_parameter(estimator, "sample_weight"):
+        return "sample_weight"
+    steps = getattr(estimator, "steps", None)
+    if steps:
+        last, step = steps[-1]
+        inner = None if isinstance(step, str) else _weight_name(step)
+        return None if inner is None else f"{last}__{inner}"
+    parameters = signature(estimator.fit).parameters.values()
+    if not any(p.kind == p.VAR_KEYWORD for p in parameters):
+        return None
+    inner = getattr(estimator, "estimator", None)
+    named = [e for _, e in getattr(estimator, "estimators", []) if e != "drop"]
+    inside = [inner] if inner is not None else named
+    takes = inside and all(_weight_name(e) == "sample_weight" for e in inside)
+    return "sample_weight" if takes else None
+
+
+def _scores_with_weights(scorer):
+    """Whether a scorer takes weights; a plain callable is asked by its signature."""
+    function = getattr(scorer, "_score_func", scorer)
+    return "sample_weight" in signature(function).parameters

@@ -1,0 +1,47 @@
+"""Peer selection: which peer teaches which row to which student.
+
+A strategy is an object with
+
+``select(deficient, qualified, confidence) -> assigned``
+
+where `deficient` (n_students, n_rows) marks the rows a student needs help with,
+`qualified` (n_teachers, n_rows) the rows a teacher gets right, `confidence`
+(n_teachers, n_rows) the teacher's calibrated probability of the true class, all out
+of sample, and `assigned` (n_teachers, n_students, n_rows) says who teaches what to
+whom. A model never teaches itself.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+
+def _candidates(deficient: np.ndarray, qualified: np.ndarray) -> np.ndarray:
+    """Every qualified peer of every deficient row: `R_{i->j}` of the paper."""
+    assigned = qualified[:, None, :] & deficient[None, :, :]
+    own = np.arange(len(deficient))
+    assigned[own, own] = False
+    return assigned
+
+
+class AllPeers(BaseEstimator):
+    """Every qualified peer teaches the row, as in the paper."""
+
+    def select(self, deficient, qualified, confidence):
+        """Assign teachers; see the module's documentation for the shapes."""
+        return _candidates(deficient, qualified)
+
+
+class BestPeer(BaseEstimator):
+    """The qualified peer that is surest of the true class teaches the row."""
+
+    def select(self, deficient, qualified, confidence):
+        """Assign teachers; see the module's documentation for the shapes."""
+        assigned = _candidates(deficient, qualified)
+        surest = np.where(assigned, confidence[:, None, :], -np.inf).argmax(axis=0)
+        chosen = np.arange(len(deficient))[:, None, None] == surest[None]
+        return assigned & chosen
+
+
+PEER_SELECTIONS = {"best": BestPeer, "all": AllPeers}

@@ -1,0 +1,150 @@
+"""What a fitted member answers: aligned class probabilities for any classifier.
+
+Members differ: some offer `predict_proba`, some only `decision_function`, some only
+labels; a member trained on part of the rows may know fewer classes. Everything that
+compares members works on one matrix, `(n_rows, n_classes)` in the order of
+`classes`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from sklearn_coopkd._containers import copy_table, n_rows
+
+# Probabilities are floored here before a logarithm: an overconfident member (a full
+# tree says 0 and 1) would otherwise have an infinite loss that nothing can tame.
+PROBA_FLOOR = 1e-6
+
+
+def response_method(estimator: Any) -> str:
+    """The richest of predict_proba, decision_function, predict that exists."""
+    for method in ("predict_proba", "decision_function"):
+        if hasattr(estimator, method):
+            return method
+    return "predict"
+
+
+def class_proba(estimator: Any, X: Any, classes: np.ndarray) -> np.ndarray:
+    """Probability of every class, whatever the estimator offers.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+
+    X : container of shape (n_rows, n_features)
+        Given to the estimator as it is.
+
+    classes : ndarray of shape (n_classes,)
+        Sorted labels; the columns of the result. Classes that the estimator never
+        saw get probability 0, classes of its own that are not listed are left out.
+
+    Returns
+    -------
+    proba : ndarray of shape (n_rows, n_classes)
+        Without `predict_proba`: the softmax of the decision values; without those
+        either: 1 for the predicted class.
+    """
+    if n_rows(X) == 0:
+        return np.empty((0, len(classes)))
+    method = response_method(estimator)
+    known = np.asarray(getattr(estimator, "classes_", classes))
+    values = np.asarray(getattr(estimator, method)(X))
+    if method == "decision_function":
+        if values.ndim == 1:
+            values = np.column_stack([np.zeros(len(values)), values])
+        if values.shape[1] == len(known):
+            values = softmax(values.astype(np.float64), axis=1)
+        else:  # one-against-one scores are not one column a class
+            method, values = "predict", np.asarray(estimator.predict(X))
+    if method == "predict":
+        known = classes
+        values = values.ravel()[:, None] == classes
+    if values.ndim != 2 or values.shape[1] != len(known):
+        raise ValueError(
+            f"{type(estimator).__name__}.{method} must return one column per class "
+            f"({len(known)}); got shape {values.shape}."
+        )
+    if len(known) == len(classes) and np.array_equal(known, classes):
+        return values.astype(np.float64, copy=False)
+    proba = np.zeros((len(values), len(classes)))
+    position = {label: k for k, label in enumerate(classes.tolist())}
+    for k, label in enumerate(known.tolist()):
+        if label in position:
+            proba[:, position[label]] = values[:, k]
+    return proba
+
+
+def fit_temperature(
+    proba: np.ndarray, y_idx: np.ndarray, sample_weight: np.ndarray | None = None
+) -> float:
+    """Temperature that minimises the log-loss of probabilities on held-out rows.
+
+    One positive scalar T; `proba ** (1 / T)`, normalised, keeps the ranking of the
+    classes and mends over- and underconfidence (Guo et al., "On Calibration of Modern
+    Neural Networks", ICML 2017).
+    """
+    if not len(y_idx):
+        return 1.0
+    log_proba = np.log(np.maximum(proba, PROBA_FLOOR))
+    rows = np.arange(len(y_idx))
+
+    def loss(log_temperature: float) -> float:
+        scaled = log_softmax(log_proba / np.exp(log_temperature), axis=1)
+        return -float(np.average(scaled[rows, y_idx], weights=sample_weight))
+
+    found = minimize_scalar(loss, bounds=(-3.0, 5.0), method="bounded")
+    return float(np.exp(found.x))
+
+
+def apply_temperature(proba: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities sharpened (T < 1) or softened (T > 1), rows summing to 1."""
+    log_proba = np.log(np.maximum(proba, PROBA_FLOOR))
+    return softmax(log_proba / temperature, axis=1)
+
+
+class Responder(ClassifierMixin, BaseEstimator):
+    """A fitted member seen through `class_proba`: every class, always probabilities.
+
+    This is what generators and scorers receive. Each call works on a copy of X, so a
+    member that writes into its input harms nobody.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+
+    classes : ndarray of shape (n_classes,)
+
+    recorded : ndarray of shape (n_rows, n_classes), default=None
+        Probabilities already known for the rows that a scorer will ask about.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        classes: np.ndarray,
+        recorded: np.ndarray | None = None,
+    ):
+        self.estimator = estimator
+        self.classes = classes
+        self.recorded = recorded
+
+    @property
+    def classes_(self) -> np.ndarray:
+        return self.classes
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        if self.recorded is not None:
+            return self.recorded
+        return class_proba(self.estimator, copy_table(X), self.classes)
+
+    def predict(self, X: Any) -> np.ndarray:
+        return self.estimator.predict(copy_table(X))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True

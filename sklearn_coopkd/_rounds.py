@@ -1,0 +1,655 @@
+"""The loop: cross-fitting, teaching and the never-worse gate.
+
+Everything is computed for *exclusions*: sets of folds that nothing may have seen.
+`members[()]`, say, is trained on all rows, `members[(2,)]` on all rows but those of
+fold 2, `members[(0, 2)]` on all rows but those of folds 0 and 2. One step of teaching
+without the folds E needs the members without E and one more fold g, for every g: they
+have not seen fold g, so they are fair witnesses of who fails there and fair teachers
+of it. The gate judges the students without f on fold f: no source row, no anchor, no
+teacher and no student had a part of f in it. Each fit serves every step that needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.parallel import Parallel, delayed
+
+from sklearn_coopkd._compat import index_params
+from sklearn_coopkd._containers import concat_rows, row_keys, take_rows
+from sklearn_coopkd._deficiency import correct_rows, deficient_rows
+from sklearn_coopkd._responses import (
+    Responder,
+    apply_temperature,
+    class_proba,
+    fit_temperature,
+)
+
+Exclusion = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One learner and how to call its `fit`."""
+
+    name: str
+    estimator: Any
+    params: dict[str, Any]  # metadata routed to `fit`, without weights
+    weight_name: str | None  # keyword that takes weights; None if there is none
+    uses_sample_weight: bool  # whether the caller's weights are meant for it
+
+    @property
+    def is_frozen(self) -> bool:
+        return isinstance(self.estimator, FrozenEstimator)
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Which rows each fold tests and trains on.
+
+    `root` is what the delivered students must not see: nothing, or the hold-out.
+    `gates` are the exclusions on which the gate judges students, each with the fold
+    that it judges them on. Empty: no gate.
+    """
+
+    train: np.ndarray  # (n_folds, n_rows) bool
+    test: np.ndarray  # (n_folds, n_rows) bool
+    inner: tuple[int, ...]  # folds used for cross-fitting
+    root: Exclusion
+    gates: dict[Exclusion, int]
+
+    def rows(self, exclusion: Exclusion) -> np.ndarray:
+        """Rows that may be used when the folds of `exclusion` are left out."""
+        return np.flatnonzero(self.train[list(exclusion)].all(axis=0))
+
+    def asked(self, exclusion: Exclusion) -> np.ndarray:
+        """Rows of the left-out folds: what members without them are asked about."""
+        return np.flatnonzero(self.test[list(exclusion)].any(axis=0))
+
+    def children(self, exclusion: Exclusion) -> dict[int, Exclusion]:
+        """The exclusions with one fold more, as far as rows remain on both sides."""
+        used = self.train[list(exclusion)].all(axis=0)
+        found = {}
+        for fold in self.inner:
+            if fold in exclusion:
+                continue
+            if (used & self.test[fold]).any() and (used & self.train[fold]).any():
+                found[fold] = tuple(sorted((*exclusion, fold)))
+        return found
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Pseudo-samples for one student in one round (aligned arrays, n_samples each)."""
+
+    X: Any
+    y: np.ndarray
+    weight: np.ndarray
+    teacher: np.ndarray  # position of the member that made it
+    source: np.ndarray  # row it was made from
+    round: np.ndarray
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A member at one exclusion, with its answers about the excluded rows."""
+
+    model: Any
+    proba: np.ndarray  # (n_asked, n_classes)
+    lesson: Lesson | None = None  # all pseudo-samples it was fitted with
+
+
+@dataclass(frozen=True)
+class RoundsResult:
+    """What `run_rounds` returns; one entry per surviving member."""
+
+    names: list[str]
+    students: list[Any]
+    initial: list[Any]
+    lessons: list[Lesson | None]
+    scores: np.ndarray  # out-of-sample score of each student
+    history: list[dict[str, Any]]
+    transfer: np.ndarray
+    n_iter: int
+    termination: str
+    response_rows: np.ndarray  # rows with out-of-sample answers of the students
+    responses: np.ndarray  # (n_members, n_response_rows, n_classes)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything the loop works on; never changed."""
+
+    X: Any
+    y: np.ndarray  # original labels
+    y_idx: np.ndarray
+    classes: np.ndarray
+    sample_weight: np.ndarray | None
+    folds: Folds
+    deficiency: str
+    peer_selection: Any
+    generator: Any
+    pseudo_weight: float
+    max_pseudo: float | None
+    max_iter: int
+    tol: float
+    scorer: Callable[..., float]
+    on_failure: str
+    seed: int
+    report: Callable[[str], None]
+
+    def weights(self, rows: np.ndarray) -> np.ndarray:
+        if self.sample_weight is None:
+            return np.ones(len(rows))
+        return self.sample_weight[rows]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Who teaches which row to whom."""
+
+    rows: np.ndarray  # (n_rows,) rows with out-of-sample answers
+    deficient: np.ndarray  # (n_members, n_rows)
+    assigned: np.ndarray  # (n_teachers, n_students, n_rows)
+
+
+@dataclass(frozen=True)
+class MemberFailure:
+    """Carries a member's own exception from a job to the loop."""
+
+    name: str
+    error: Exception
+
+
+class _MembersFailed(Exception):
+    """Some members failed and the others go on without them."""
+
+    def __init__(self, failures: list[MemberFailure]):
+        super().__init__(failures)
+        self.failures = failures
+
+
+# --- jobs: module-level, explicit arguments, run in any process -----------------------
+
+
+def _fit_and_answer(member, data, rows, asked, lesson):
+    """Fit a clone on some rows and a lesson; return it and its answers on others."""
+    X, y, classes, sample_weight = data
+    try:
+        if member.is_frozen:
+            model = member.estimator
+        else:
+            model = _fit(member, X, y, sample_weight, rows, lesson)
+        proba = class_proba(model, take_rows(X, asked), classes)
+    except Exception as error:
+        return MemberFailure(member.name, error)
+    return Fitted(model, proba, lesson)
+
+
+def _fit(member, X, y, sample_weight, rows, lesson):
+    y_fit = y[rows]
+    if len(np.unique(y_fit)) < 2 <= len(np.unique(y)):
+        # Few classifiers accept a single class, which only this subset has.
+        return DummyClassifier(strategy="prior").fit(np.zeros((len(rows), 1)), y_fit)
+    X_fit = take_rows(X, rows)
+    origin = rows
+    weight = np.ones(len(rows))
+    if sample_weight is not None and member.uses_sample_weight:
+        weight = sample_weight[rows]
+    if lesson is not None:
+        X_fit = concat_rows([X_fit, lesson.X])
+        y_fit = np.concatenate([y_fit, lesson.y])
+        origin = np.concatenate([rows, lesson.source])
+        weight = np.concatenate([weight, lesson.weight])
+    # a pseudo-sample inherits the metadata of its source row
+    params = index_params(X, member.params, origin)
+    weighted = (weight != 1).any() or (
+        sample_weight is not None and member.uses_sample_weight
+    )
+    if member.weight_name is not None and weighted:
+        params[member.weight_name] = weight
+    return clone(member.estimator).fit(X_fit, y_fit, **params)
+
+
+def _generate(generator, teacher, X, y, sources, pool, seed):
+    """Let one teacher make a pseudo-sample from each source row."""
+    return generator.generate(
+        teacher,
+        take_rows(X, sources),
+        y[sources],
+        take_rows(X, pool),
+        y[pool],
+        random_state=seed,
+    )
+
+
+# --- the loop -------------------------------------------------------------------------
+
+
+class _Loop:
+    """The state of one fit: members by exclusion and round, and who was accepted."""
+
+    def __init__(self, members: list[Member], problem: Problem, parallel: Parallel):
+        self.members = members
+        self.problem = problem
+        self.folds = problem.folds
+        self.parallel = parallel
+        # states[round][exclusion] is a list with one Fitted per member
+        self.states: list[dict[Exclusion, list[Fitted]]] = [{}]
+        self.accepted: list[np.ndarray] = []
+        self.plans: dict[tuple[Exclusion, int], Plan] = {}
+        self.data = (problem.X, problem.y, problem.classes, problem.sample_weight)
+
+    # fitting
+
+    def _run(self, jobs: list[tuple]) -> list[Fitted]:
+        """Fit jobs in parallel; handle members that failed."""
+        results = self.parallel(delayed(_fit_and_answer)(*job) for job in jobs)
+        failed = [r for r in results if isinstance(r, MemberFailure)]
+        names = {failure.name for failure in failed}
+        if failed and (self.problem.on_failure == "raise" or len(names) == len(self.members)):
+            error = failed[0].error
+            error.add_note(f"Raised by the member {failed[0].name!r}.")
+            raise error
+        if failed:
+            raise _MembersFailed(failed)
+        return results
+
+    def fit_plain(self, exclusions: list[Exclusion]) -> None:
+        """Fit every member without the given folds, where that is not done yet."""
+        missing = [e for e in exclusions if e not in self.states[0]]
+        jobs = [
+            (member, self.data, self.folds.rows(e), self.folds.asked(e), None)
+            for e in missing
+            for member in self.members
+        ]
+        if jobs:
+            self.problem.report(f"fitting {len(self.members)} members, {len(jobs)} fits")
+        results = self._run(jobs)
+        for k, exclusion in enumerate(missing):
+            part = results[k * len(self.members) : (k + 1) * len(self.members)]
+            self.states[0][exclusion] = part
+
+    def ensure(self, exclusions: list[Exclusion], n_rounds: int) -> None:
+        """Bring the given exclusions to `n_rounds` finished rounds."""
+        if n_rounds == 0:
+            self.fit_plain(exclusions)
+            return
+        missing = [e for e in exclusions if e not in self.states[n_rounds]]
+        if not missing:
+            return
+        self.prepare(missing, n_rounds)
+        self.teach(missing, n_rounds, self.accepted[n_rounds - 1])
+
+    def prepare(self, exclusions: list[Exclusion], round_: int) -> None:
+        """Finish what teaching in a round needs: the round before, one fold deeper."""
+        deeper = {c for e in exclusions for c in self.folds.children(e).values()}
+        self.ensure(sorted(deeper), round_ - 1)
+        self.ensure(exclusions, round_ - 1)
+
+    # teaching
+
+    def out_of_fold(self, exclusion: Exclusion, round_: int):
+        """Answers of the members without `exclusion` and without the row's own fold.
+
+        Returns `rows` and `proba` (n_members, n_rows, n_classes); a row that several
+        folds test gets the mean answer, one that no fold tests is not listed.
+        """
+        rows = self.folds.rows(exclusion)
+        position = np.full(len(self.problem.y), -1)
+        position[rows] = np.arange(len(rows))
+        shape = (len(self.members), len(rows), len(self.problem.classes))
+        total, count = np.zeros(shape), np.zeros(len(rows))
+        for fold, child in self.folds.children(exclusion).items():
+            asked = self.folds.asked(child)
+            mine = self.folds.test[fold][asked] & (position[asked] >= 0)
+            at = position[asked[mine]]
+            for i, fitted in enumerate(self.states[round_][child]):
+                total[i, at] += fitted.proba[mine]
+            count[at] += 1
+        covered = count > 0
+        return rows[covered], total[:, covered] / count[covered][None, :, None]
+
+    def plan(self, exclusion: Exclusion, round_: int) -> Plan:
+        """Decide from the answers of the round before."""
+        if (exclusion, round_) in self.plans:
+            return self.plans[exclusion, round_]
+        problem = self.problem
+        rows, proba = self.out_of_fold(exclusion, round_ - 1)
+        # a row without weight is as good as absent
+        present = problem.weights(rows) > 0
+        rows, proba = rows[present], proba[:, present]
+        y_idx, weight = problem.y_idx[rows], problem.weights(rows)
+        # members differ in over- and underconfidence: compare them calibrated
+        confidence = np.empty(proba.shape[:2])
+        for i, answers in enumerate(proba):
+            temperature = fit_temperature(answers, y_idx, weight)
+            calibrated = apply_temperature(answers, temperature)
+            confidence[i] = calibrated[np.arange(len(rows)), y_idx]
+        deficient = deficient_rows(proba, y_idx, problem.deficiency)
+        learns = np.array([not member.is_frozen for member in self.members])
+        deficient &= learns[:, None]
+        qualified = correct_rows(proba, y_idx)
+        assigned = problem.peer_selection.select(deficient, qualified, confidence)
+        plan = Plan(rows, deficient, assigned)
+        self.plans[exclusion, round_] = plan
+        return plan
+
+    def teach(self, exclusions: list[Exclusion], round_: int, students: np.ndarray):
+        """Make lessons and fit the given students (mask) without `exclusions`."""
+        plans = {e: self.plan(e, round_) for e in exclusions}
+        made = self._make_samples(plans, round_, students)
+        jobs, targets = [], []
+        for exclusion in exclusions:
+            before = self.states[round_ - 1][exclusion]
+            self.states[round_][exclusion] = list(before)
+            for j in np.flatnonzero(students):
+                lesson = self._lesson(exclusion, plans[exclusion], made, j, round_)
+                if lesson is None:
+                    continue
+                rows, asked = self.folds.rows(exclusion), self.folds.asked(exclusion)
+                jobs.append((self.members[j], self.data, rows, asked, lesson))
+                targets.append((exclusion, j))
+        self.problem.report(f"round {round_}: fitting students, {len(jobs)} fits")
+        for (exclusion, j), fitted in zip(targets, self._run(jobs)):
+            self.states[round_][exclusion][j] = fitted
+
+    def _make_samples(self, plans, round_, students):
+        """Generate once for each (teacher, source), whoever will learn from it.
+
+        Returns {(exclusion of the teacher, teacher): (sources, GeneratedSamples)}.
+        """
+        problem = self.problem
+        wanted: dict[tuple[Exclusion, int], list[np.ndarray]] = {}
+        for exclusion, plan in plans.items():
+            rows = plan.rows
+            needed = plan.assigned[:, students].any(axis=1)
+            for fold, child in self.folds.children(exclusion).items():
+                tested = self.folds.test[fold][rows]
+                for i in range(len(self.members)):
+                    sources = rows[needed[i] & tested]
+                    if len(sources):
+                        wanted.setdefault((child, i), []).append(sources)
+        jobs = []
+        sources_of = {key: np.unique(np.concatenate(s)) for key, s in wanted.items()}
+        for (child, i), sources in sources_of.items():
+            teacher = self.states[round_ - 1][child][i].model
+            pool = self.folds.rows(child)
+            pool = pool[problem.weights(pool) > 0]
+            jobs.append((teacher, sources, pool))
+        self.problem.report(
+            f"round {round_}: generating {sum(map(len, sources_of.values()))} samples"
+        )
+        results = self.parallel(
+            delayed(_generate)(
+                problem.generator,
+                Responder(teacher, problem.classes),
+                problem.X,
+                problem.y,
+                sources,
+                pool,
+                problem.seed,
+            )
+            for teacher, sources, pool in jobs
+        )
+        return {
+            key: (sources_of[key], made) for key, made in zip(sources_of, results)
+        }
+
+    def _lesson(self, exclusion, plan, made, student, round_) -> Lesson | None:
+        """Everything the student has been taught: earlier rounds and this one."""
+        rows, assigned = plan.rows, plan.assigned
+        parts, teachers, sources = [], [], []
+        for fold, child in self.folds.children(exclusion).items():
+            tested = self.folds.test[fold][rows]
+            for i in range(len(self.members)):
+                wanted = rows[assigned[i, student] & tested]
+                if not len(wanted):
+                    continue
+                offered, samples = made[child, i]
+                at = np.searchsorted(offered, wanted)
+                at = at[samples.success[at]]
+                if not len(at):
+                    continue
+                parts.append(take_rows(samples.X_pseudo, at))
+                teachers.append(np.full(len(at), i))
+                sources.append(offered[at])
+        earlier = self.states[round_ - 1][exclusion][student].lesson
+        if not parts:
+            return None
+        source = np.concatenate(sources)
+        lesson = Lesson(
+            X=concat_rows(parts),
+            y=self.problem.y[source],
+            weight=self.problem.pseudo_weight * self.problem.weights(source),
+            teacher=np.concatenate(teachers),
+            source=source,
+            round=np.full(len(source), round_),
+        )
+        lesson = _without_duplicates(lesson, self.problem.X, earlier)
+        if not len(lesson.y):
+            return None
+        if earlier is not None:
+            lesson = _join(earlier, lesson)
+        n_own = len(self.folds.rows(exclusion))
+        return _capped(lesson, self.problem.max_pseudo, n_own, self.problem.seed)
+
+    # judging
+
+    def score(self, exclusion: Exclusion, fold: int, fitted: Fitted) -> float:
+        """Score of one student on the rows of a fold that it was kept from."""
+        asked = self.folds.asked(exclusion)
+        inside = self.folds.test[fold][asked]
+        view = Responder(
+            fitted.model, self.problem.classes, recorded=fitted.proba[inside]
+        )
+        return self.problem.scorer(view, asked[inside])
+
+    def mean_scores(self, judged: dict[Exclusion, int], round_: int) -> np.ndarray:
+        """Score of each member, averaged over the folds by their weight."""
+        weights, scores = [], []
+        for exclusion, fold in judged.items():
+            rows = np.flatnonzero(self.folds.test[fold])
+            weights.append(self.problem.weights(rows).sum())
+            fitted = self.states[round_][exclusion]
+            scores.append([self.score(exclusion, fold, one) for one in fitted])
+        if not weights or sum(weights) == 0:
+            return np.full(len(self.members), np.nan)
+        return np.average(np.array(scores), axis=0, weights=weights)
+
+    # the whole run
+
+    def run(self) -> RoundsResult:
+        """All rounds; see `run_rounds`."""
+        problem, root, gates = self.problem, self.folds.root, self.folds.gates
+        judged = gates or {c: f for f, c in self.folds.children(root).items()}
+        self.fit_plain([root])
+        self.prepare([root], 1)
+        scores = self.mean_scores(judged, 0)
+        history: list[dict[str, Any]] = []
+        done, n_iter, termination = 0, 0, "max_iter"
+        for round_ in range(1, problem.max_iter + 1):
+            self.states.append({})
+            self.prepare([root], round_)
+            plan = self.plan(root, round_)
+            n_iter = round_
+            if not plan.assigned.any():
+                termination = "nothing_to_teach"
+                break
+            if gates:
+                self.prepare(list(gates), round_)
+                self.teach(list(gates), round_, self._learners())
+                after = self.mean_scores(gates, round_)
+                accepted = self._learners() & (after > scores + problem.tol)
+                self._reject(gates, round_, ~accepted)
+            else:
+                accepted = self._learners()
+                after = np.full(len(self.members), np.nan)
+            self.accepted.append(accepted)
+            history += self._records(round_, plan, scores, after, accepted)
+            if not accepted.any():
+                termination = "no_improvement"
+                break
+            self.ensure([root], round_)
+            scores = np.where(accepted & np.isfinite(after), after, scores)
+            done = round_
+        return self._result(done, n_iter, termination, history, scores)
+
+    def _learners(self) -> np.ndarray:
+        return np.array([not member.is_frozen for member in self.members])
+
+    def _reject(self, gates, round_: int, rejected: np.ndarray) -> None:
+        """Give rejected students back the state of the round before."""
+        for exclusion in gates:
+            for j in np.flatnonzero(rejected):
+                before = self.states[round_ - 1][exclusion][j]
+                self.states[round_][exclusion][j] = before
+
+    def _records(self, round_, plan, before, after, accepted):
+        return [
+            {
+                "round": round_,
+                "student": member.name,
+                "deficient": int(plan.deficient[j].sum()),
+                "taught": int(plan.assigned[:, j].any(axis=0).sum()),
+                "score_before": float(before[j]),
+                "score_after": float(after[j]),
+                "accepted": bool(accepted[j]),
+            }
+            for j, member in enumerate(self.members)
+            if not member.is_frozen
+        ]
+
+    def _result(self, done, n_iter, termination, history, scores) -> RoundsResult:
+        folds = self.folds
+        root = folds.root
+        final = self.states[done][root]
+        lessons = [fitted.lesson for fitted in final]
+        if root in folds.gates:  # hold-out: nothing delivered has seen these rows
+            rows = folds.asked(root)
+            responses = np.stack([fitted.proba for fitted in final])
+        else:
+            # without a gate nobody needed the last round's students one fold deeper
+            known = all(c in self.states[done] for c in folds.children(root).values())
+            rows, responses = self.out_of_fold(root, done if known else done - 1)
+        transfer = np.zeros((len(self.members), len(self.members)), dtype=np.int64)
+        for j, lesson in enumerate(lessons):
+            if lesson is not None:
+                np.add.at(transfer[:, j], lesson.teacher, 1)
+        return RoundsResult(
+            names=[member.name for member in self.members],
+            students=[fitted.model for fitted in final],
+            initial=[fitted.model for fitted in self.states[0][root]],
+            lessons=lessons,
+            scores=scores,
+            history=history,
+            transfer=transfer,
+            n_iter=n_iter,
+            termination=termination,
+            response_rows=rows,
+            responses=responses,
+        )
+
+
+def _without_duplicates(lesson: Lesson, X: Any, earlier: Lesson | None) -> Lesson:
+    """Drop copies of the source row and repeats; a repeat adds its source's weight.
+
+    Several teachers that make the same sample from the same row count once, so that
+    a row taught twice weighs as much as two equal rows taught once.
+    """
+    n = len(lesson.y)
+    tables = [lesson.X, take_rows(X, lesson.source)]
+    if earlier is not None:
+        tables.append(earlier.X)
+    keys = row_keys(concat_rows(tables))
+    keep = keys[:n] != keys[n : 2 * n]
+    if earlier is not None:
+        keep &= ~np.isin(keys[:n], keys[2 * n :])
+    _, label = np.unique(lesson.y, return_inverse=True)
+    sample = keys[:n] * (label.max(initial=0) + 1) + label
+    kept: dict[int, int] = {}
+    counted: set[tuple[int, int]] = set()
+    weight = np.zeros(n)
+    for row in np.flatnonzero(keep):
+        pair = (int(sample[row]), int(lesson.source[row]))
+        if pair not in counted:
+            counted.add(pair)
+            weight[kept.setdefault(pair[0], row)] += lesson.weight[row]
+    rows = np.array(sorted(kept.values()), dtype=np.intp)
+    return _subset(lesson, rows, weight)
+
+
+def _subset(lesson: Lesson, rows: np.ndarray, weight: np.ndarray) -> Lesson:
+    return Lesson(
+        X=take_rows(lesson.X, rows),
+        y=lesson.y[rows],
+        weight=weight[rows],
+        teacher=lesson.teacher[rows],
+        source=lesson.source[rows],
+        round=lesson.round[rows],
+    )
+
+
+def _join(first: Lesson, second: Lesson) -> Lesson:
+    return Lesson(
+        X=concat_rows([first.X, second.X]),
+        y=np.concatenate([first.y, second.y]),
+        weight=np.concatenate([first.weight, second.weight]),
+        teacher=np.concatenate([first.teacher, second.teacher]),
+        source=np.concatenate([first.source, second.source]),
+        round=np.concatenate([first.round, second.round]),
+    )
+
+
+def _capped(lesson: Lesson, max_pseudo: float | None, n_own: int, seed: int) -> Lesson:
+    """At most `max_pseudo * n_own` pseudo-samples, drawn without replacement."""
+    if max_pseudo is None or len(lesson.y) <= max_pseudo * n_own:
+        return lesson
+    rng = np.random.RandomState(seed)
+    rows = np.sort(rng.permutation(len(lesson.y))[: int(max_pseudo * n_own)])
+    return _subset(lesson, rows, lesson.weight)
+
+
+def run_rounds(
+    members: list[Member], problem: Problem, n_jobs: int | None
+) -> tuple[RoundsResult, list[MemberFailure]]:
+    """Fit the members, let them teach each other, keep what helps.
+
+    Parameters
+    ----------
+    members : list of Member
+
+    problem : Problem
+
+    n_jobs : int or None
+        Fits run in parallel; the result does not depend on it.
+
+    Returns
+    -------
+    result : RoundsResult
+        One entry per member that could be fitted.
+
+    failures : list of MemberFailure
+        The members that could not, if `problem.on_failure` is "warn".
+
+    Raises
+    ------
+    Exception
+        Whatever a member raised, with a note that names the member, if
+        `problem.on_failure` is "raise" or no member is left.
+    """
+    failures: list[MemberFailure] = []
+    with Parallel(n_jobs=n_jobs) as parallel:
+        while True:
+            try:
+                return _Loop(members, problem, parallel).run(), failures
+            except _MembersFailed as stop:
+                by_name = {failure.name: failure for failure in stop.failures}
+                failures += by_name.values()
+                members = [m for m in members if m.name not in by_name]

@@ -1,0 +1,511 @@
+"""Quintessential counterfactuals by a batched black-box search.
+
+For a row x of class y and a teacher that gives y the probability p, find a near row
+x' with probability at least p + alpha (1 - p). The search walks from x toward
+*anchors*: real rows of class y of which the teacher is sure enough. All rows of a
+call advance together, so that the teacher is asked few times with many rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.utils import check_random_state
+
+from sklearn_coopkd._compat import Interval, StrOptions
+from sklearn_coopkd._containers import (
+    CATEGORY,
+    FIXED,
+    INTEGER,
+    TableCodec,
+    as_table,
+    concat_rows,
+    n_rows,
+    resolve_columns,
+    row_keys,
+    take_rows,
+)
+from sklearn_coopkd._responses import class_proba
+from sklearn_coopkd.generators._base import GeneratedSamples
+
+# A call of the teacher gets at most this many rows, a distance matrix at most this
+# many cells: bounds the memory, costs nothing.
+MAX_CALL_ROWS = 20_000
+MAX_DISTANCE_CELLS = 4_000_000
+BISECTION_STEPS = 5  # resolution of 1/32 of the way to the anchor
+
+
+class QuintessentialGenerator(BaseEstimator):
+    """Near versions of rows that a teacher is surer about.
+
+    For each row the generator looks for the smallest change after which the
+    teacher's probability of the true class is at least ``p + alpha * (1 - p)``,
+    where p is its probability at the row itself.
+
+    Parameters
+    ----------
+    alpha : float in (0, 1], default=0.1
+        Share of the teacher's remaining doubt that the change must remove.
+
+    method : {"segment", "swap"}, default="segment"
+        "segment" walks straight toward an anchor and stops as soon as the target is
+        reached: all columns move a little (small Euclidean distance, few calls).
+        "swap" takes over single values of the anchor, as few and as near as possible
+        (small Manhattan distance, sparse changes). CSR input always uses "segment".
+
+    n_neighbors : int, default=5
+        Anchors tried for each row.
+
+    max_pool : int, default=2000
+        At most this many rows of the pool, an equal share of each class, are
+        considered as anchors.
+
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        Columns (names, positions or a mask) whose values are swapped whole, never
+        interpolated. "from_dtype": those that hold neither numbers nor dates.
+
+    immutable_features : array-like, default=None
+        Columns (names, positions or a mask) that never move.
+
+    Notes
+    -----
+    Missing cells stay missing and are no part of distances. Integers stay integers.
+    Dates never move. A row that the teacher is already certain of (no probability is
+    left to gain) is moved halfway to an anchor, if the teacher stays certain there.
+
+    References
+    ----------
+    Livanos, Davidson, Wong, "Cooperative Knowledge Distillation: A Learner Agnostic
+    Approach", AAAI 2024.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_coopkd import QuintessentialGenerator
+    >>> X = np.array([[0.0], [1.0], [2.0], [3.0]])
+    >>> y = np.array([0, 0, 1, 1])
+    >>> teacher = LogisticRegression().fit(X, y)
+    >>> made = QuintessentialGenerator(alpha=0.5).generate(
+    ...     teacher, np.array([[1.6]]), np.array([1]), X, y
+    ... )
+    >>> bool(made.success[0]), bool(1.6 < made.X_pseudo[0, 0] < 3.0)
+    (True, True)
+    """
+
+    _parameter_constraints: dict = {
+        "alpha": [Interval(Real, 0, 1, closed="right")],
+        "method": [StrOptions({"segment", "swap"})],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "max_pool": [Interval(Integral, 1, None, closed="left")],
+        "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
+        "immutable_features": ["array-like", None],
+    }
+
+    def __init__(
+        self,
+        alpha=0.1,
+        method="segment",
+        n_neighbors=5,
+        max_pool=2000,
+        categorical_features="from_dtype",
+        immutable_features=None,
+    ):
+        self.alpha = alpha
+        self.method = method
+        self.n_neighbors = n_neighbors
+        self.max_pool = max_pool
+        self.categorical_features = categorical_features
+        self.immutable_features = immutable_features
+
+    def generate(self, teacher, X, y, X_pool, y_pool, *, random_state=None):
+        """Make one pseudo-sample for each row of X.
+
+        Parameters
+        ----------
+        teacher : fitted classifier
+            Asked through `predict_proba`, else `decision_function` (softmax), else
+            `predict` (votes).
+
+        X : container of shape (n_samples, n_features)
+            Source rows.
+
+        y : array-like of shape (n_samples,)
+            Their true classes.
+
+        X_pool : container of shape (n_pool, n_features)
+            Rows that may serve as anchors; same kind of container as X.
+
+        y_pool : array-like of shape (n_pool,)
+            Their classes.
+
+        random_state : int, RandomState instance or None, default=None
+            Draws the rows that are considered if the pool exceeds `max_pool`.
+
+        Returns
+        -------
+        samples : GeneratedSamples
+            Its `report` counts "n_sources", "n_success", "n_fallback" (no anchor
+            reached the target), "n_saturated" and "teacher_rows".
+        """
+        self._validate_params()
+        X, X_pool = as_table(X), as_table(X_pool)
+        if len(y) != n_rows(X) or len(y_pool) != n_rows(X_pool):
+            raise ValueError(
+                "`y` and `y_pool` must have one entry per row of `X` and `X_pool`; got "
+                f"{len(y)} for {n_rows(X)} and {len(y_pool)} for {n_rows(X_pool)} rows."
+            )
+        return self._generate(
+            teacher,
+            X,
+            np.asarray(y),
+            X_pool,
+            np.asarray(y_pool),
+            check_random_state(random_state),
+        )
+
+    def _generate(self, teacher, X, y, X_pool, y_pool, rng):
+        """Compute `generate` for validated input."""
+        chosen = _anchor_rows(X_pool, y_pool, y, self.max_pool, rng)
+        X_pool, y_pool = take_rows(X_pool, chosen), y_pool[chosen]
+        codec = TableCodec(concat_rows([X_pool, X]), self.categorical_features)
+        immutable = resolve_columns(X, self.immutable_features, "immutable_features")
+        search = _Search(teacher, codec, codec.Z[len(y_pool) :], y, immutable)
+        if n_rows(X) == 0:
+            return search.result(codec.Z[:0], self.alpha)
+        pairs = search.pair_with_anchors(
+            codec.Z[: len(y_pool)], y_pool, self.alpha, self.n_neighbors
+        )
+        walk = _swap if self.method == "swap" and not search.is_sparse else _segment
+        return search.result(walk(search, pairs), self.alpha)
+
+
+def _anchor_rows(X_pool, y_pool, y, max_pool, rng):
+    """Distinct rows of the needed classes, at most `max_pool`, equal class shares."""
+    needed = np.unique(y)
+    chosen = []
+    for label in needed:
+        rows = np.flatnonzero(y_pool == label)
+        share = max(1, max_pool // len(needed))
+        if len(rows) > share:
+            rows = np.sort(rng.choice(rows, share, replace=False))
+        if len(rows):
+            # a repeated row must not fill all places among the nearest anchors
+            _, first = np.unique(row_keys(take_rows(X_pool, rows)), return_index=True)
+            rows = rows[np.sort(first)]
+        chosen.append(rows)
+    return np.concatenate(chosen) if chosen else np.empty(0, dtype=np.intp)
+
+
+@dataclass
+class _Pairs:
+    """Source rows side by side with their anchors, `n_pairs` rows each."""
+
+    source: np.ndarray  # (n_pairs,) position of the source row
+    start: Any  # (n_pairs, n_features) encoded source rows
+    end: Any  # (n_pairs, n_features) encoded anchors, cells that may not move as start
+    proba_end: np.ndarray  # (n_pairs,) teacher's probability at `end`
+
+
+class _Search:
+    """What both walks need to know: the teacher, the rows, the targets, the columns."""
+
+    def __init__(self, teacher, codec, Z, y, immutable):
+        self.teacher = teacher
+        self.codec = codec
+        self.Z = Z
+        self.is_sparse = sparse.issparse(Z)
+        self.classes = np.asarray(teacher.classes_)
+        position = {label: k for k, label in enumerate(self.classes.tolist())}
+        # -1: a class that the teacher does not know; it gets probability 0
+        self.y = y
+        self.y_idx = np.array([position.get(label, -1) for label in y.tolist()], int)
+        self.movable = ~immutable & (codec.kinds != FIXED)
+        self.whole = codec.kinds == CATEGORY
+        self.integer = codec.kinds == INTEGER
+        self.teacher_rows = 0
+        self.n_fallback = 0
+        self.scale = self._scale()
+        self.proba = self.ask(Z, np.arange(len(y)))
+
+    def _scale(self):
+        """Standard deviation of each numeric column; 1 for categories and CSR."""
+        if self.is_sparse:
+            return None
+        Z = self.codec.Z
+        known = ~np.isnan(Z)
+        count = np.maximum(known.sum(axis=0), 1)
+        mean = np.where(known, Z, 0).sum(axis=0) / count
+        std = np.sqrt(np.where(known, (Z - mean) ** 2, 0).sum(axis=0) / count)
+        return np.where(self.whole | (std == 0), 1.0, std)
+
+    def ask(self, Z, source):
+        """Teacher's probability of the true class of `source` at the rows Z."""
+        proba = np.empty(Z.shape[0])
+        for begin in range(0, Z.shape[0], MAX_CALL_ROWS):
+            part = slice(begin, begin + MAX_CALL_ROWS)
+            answer = class_proba(self.teacher, self.codec.decode(Z[part]), self.classes)
+            y_idx = self.y_idx[source[part]]
+            rows = np.arange(len(y_idx))
+            proba[part] = np.where(y_idx >= 0, answer[rows, y_idx], 0.0)
+        self.teacher_rows += Z.shape[0]
+        return proba
+
+    def pair_with_anchors(self, Z_pool, y_pool, alpha, n_neighbors):
+        """The nearest anchors that reach the target; else those that come closest."""
+        self.target = self.proba + alpha * (1 - self.proba)
+        self.saturated = self.proba >= self.target
+        position = {label: k for k, label in enumerate(self.classes.tolist())}
+        pool_idx = np.array([position.get(label, -1) for label in y_pool.tolist()], int)
+        pool_proba = np.zeros(len(y_pool))
+        if len(y_pool):
+            answer = class_proba(self.teacher, self.codec.decode(Z_pool), self.classes)
+            pool_proba = np.where(
+                pool_idx >= 0, answer[np.arange(len(y_pool)), pool_idx], 0.0
+            )
+            self.teacher_rows += len(y_pool)
+        sources, anchors = [], []
+        for label in np.unique(self.y):
+            rows = np.flatnonzero(self.y == label)
+            pool = np.flatnonzero(y_pool == label)
+            if not len(pool):
+                continue
+            step = max(1, MAX_DISTANCE_CELLS // len(pool))
+            for begin in range(0, len(rows), step):
+                part = rows[begin : begin + step]
+                found = self._nearest(part, Z_pool[pool], pool_proba[pool], n_neighbors)
+                sources.append(np.repeat(part, found.shape[1])[found.ravel() >= 0])
+                anchors.append(pool[found.ravel()[found.ravel() >= 0]])
+        source = np.concatenate(sources) if sources else np.empty(0, dtype=np.intp)
+        anchor = np.concatenate(anchors) if anchors else np.empty(0, dtype=np.intp)
+        order = np.argsort(source, kind="stable")
+        source, anchor = source[order], anchor[order]
+        start, end = self.Z[source], Z_pool[anchor]
+        proba_end = pool_proba[anchor]
+        if self.is_sparse and not self.movable.all():
+            moving = sparse.diags_array(self.movable.astype(float))
+            staying = sparse.diags_array((~self.movable).astype(float))
+            end = (end @ moving + start @ staying).tocsr()
+            proba_end = self.ask(end, source)
+        elif not self.is_sparse:
+            held = ~self.movable | np.isnan(start) | np.isnan(end)
+            end = np.where(held, start, end)
+            changed = held.any(axis=1)
+            if changed.any():
+                proba_end = proba_end.copy()
+                proba_end[changed] = self.ask(end[changed], source[changed])
+        return _Pairs(source, start, end, proba_end)
+
+    def _nearest(self, rows, Z_pool, pool_proba, n_neighbors):
+        """Positions in the pool, (n_rows, <= n_neighbors), -1 where there is none."""
+        distance = self._squared_distances(self.Z[rows], Z_pool)
+        # the row itself is no anchor
+        distance[distance <= 1e-12] = np.inf
+        reaches = pool_proba >= self.target[rows][:, None]
+        lost = ~(reaches & np.isfinite(distance)).any(axis=1)
+        self.n_fallback += int(lost.sum())
+        # where no anchor reaches the target, go to those that come closest to it
+        keys = np.where(reaches, distance, np.inf)
+        keys[lost] = np.where(np.isinf(distance[lost]), np.inf, -pool_proba)
+        k = min(n_neighbors, len(pool_proba))
+        found = np.argsort(keys, axis=1, kind="stable")[:, :k]
+        found[np.isinf(np.take_along_axis(keys, found, axis=1))] = -1
+        return found
+
+    def _squared_distances(self, Z, Z_pool):
+        if self.is_sparse:
+            return euclidean_distances(Z, Z_pool, squared=True)
+        numeric = self.movable & ~self.whole
+        scale = self.scale[numeric]
+        # a missing cell counts as a typical one
+        typical = np.nan_to_num(_column_medians(self.codec.Z[:, numeric]))
+        parts = [
+            np.where(np.isnan(part[:, numeric]), typical, part[:, numeric]) / scale
+            for part in (Z, Z_pool)
+        ]
+        distance = np.zeros((len(Z), len(Z_pool)))
+        if numeric.any():
+            distance += euclidean_distances(*parts, squared=True)
+        for j in np.flatnonzero(self.movable & self.whole):
+            differ = Z[:, j][:, None] != Z_pool[:, j]
+            distance += differ & ~np.isnan(Z[:, j])[:, None] & ~np.isnan(Z_pool[:, j])
+        return distance
+
+    def at(self, start, end, t):
+        """The points at fractions t of the way; whole values change at one half."""
+        if self.is_sparse:
+            near, far = sparse.diags_array(1 - t), sparse.diags_array(t)
+            return (near @ start + far @ end).tocsr()
+        t = t[:, None]
+        moved = start + t * (end - start)
+        moved[:, self.integer] = np.rint(moved[:, self.integer])
+        return np.where(self.whole, np.where(t >= 0.5, end, start), moved)
+
+    def replaced(self, rows, points):
+        """The source rows with `points` in place of the given ones."""
+        if self.is_sparse:
+            index = np.arange(self.Z.shape[0])
+            index[rows] = self.Z.shape[0] + np.arange(len(rows))
+            return sparse.vstack([self.Z, points], format="csr")[index]
+        Z = self.Z.copy()
+        Z[rows] = points
+        return Z
+
+    def result(self, Z, alpha):
+        """Ask the teacher about the final rows once more, and report."""
+        proba = self.ask(Z, np.arange(len(self.y)))
+        target = self.proba + alpha * (1 - self.proba)
+        success = (proba >= target) & (self.y_idx >= 0)
+        return GeneratedSamples(
+            X_pseudo=self.codec.decode(Z),
+            success=success,
+            proba=proba,
+            report={
+                "n_sources": len(self.y),
+                "n_success": int(success.sum()),
+                "n_fallback": self.n_fallback,
+                "n_saturated": int((self.proba >= target).sum()),
+                "teacher_rows": self.teacher_rows,
+            },
+        )
+
+
+def _column_medians(Z):
+    """Median of the known cells of each column; NaN where none is known."""
+    known = [column[~np.isnan(column)] for column in Z.T]
+    return np.array([np.median(column) if len(column) else np.nan for column in known])
+
+
+def _first_of_each(source, keys):
+    """For each distinct source, the position of its smallest key."""
+    order = np.lexsort((keys, source))
+    return order[np.unique(source[order], return_index=True)[1]]
+
+
+def _segment(search, pairs):
+    """Bisect the segment to each anchor; keep the nearest point that is sure enough."""
+    source = pairs.source
+    target = search.target[source]
+    if search.is_sparse:
+        length = np.sqrt(np.asarray((pairs.end - pairs.start).power(2).sum(axis=1)))
+        length = length.ravel()
+    else:
+        step = (pairs.end - pairs.start) / search.scale
+        step = np.where(search.whole, pairs.end != pairs.start, np.nan_to_num(step))
+        length = np.sqrt((step**2).sum(axis=1))
+    low, high = np.zeros(len(source)), np.ones(len(source))
+    reaches = pairs.proba_end >= target
+    alive = reaches & ~search.saturated[source]
+    for _ in range(BISECTION_STEPS):
+        best = np.full(len(search.y), np.inf)
+        np.minimum.at(best, source[alive], (high * length)[alive])
+        alive &= low * length < best[source]
+        rows = np.flatnonzero(alive)
+        if not len(rows):
+            break
+        middle = (low[rows] + high[rows]) / 2
+        Z = search.at(pairs.start[rows], pairs.end[rows], middle)
+        sure = search.ask(Z, source[rows]) >= target[rows]
+        high[rows[sure]] = middle[sure]
+        low[rows[~sure]] = middle[~sure]
+    _move_saturated(search, pairs, high)
+    # unreachable: the anchor that comes closest, whatever its distance
+    key = np.where(reaches, high * length, 1e300 * (2 - pairs.proba_end))
+    winner = _first_of_each(source, key)
+    points = search.at(pairs.start[winner], pairs.end[winner], high[winner])
+    return search.replaced(source[winner], points)
+
+
+def _move_saturated(search, pairs, high):
+    """Halve the way of rows that the teacher is certain of, while it stays certain."""
+    rows = np.flatnonzero(search.saturated[pairs.source])
+    if len(rows):
+        half = np.full(len(rows), 0.5)
+        Z = search.at(pairs.start[rows], pairs.end[rows], half)
+        stays = search.ask(Z, pairs.source[rows]) >= search.target[pairs.source[rows]]
+        high[rows[stays]] = 0.5
+
+
+def _swap(search, pairs):
+    """Take over single values of the anchor until the teacher is sure enough."""
+    n_pairs, source = len(pairs.source), pairs.source
+    target = search.target[source]
+    current = pairs.start.copy()
+    differ = ~np.isnan(pairs.end) & (pairs.end != pairs.start)
+    step = np.abs(np.nan_to_num(pairs.end - pairs.start)) / search.scale
+    cost = np.where(search.whole, 1.0, step)
+    todo = differ.copy()
+    spent = np.zeros(n_pairs)
+    proba = search.proba[source]
+    done = np.zeros(n_pairs, dtype=bool)
+    alive = ~search.saturated[source]
+    while True:
+        best = np.full(len(search.y), np.inf)
+        np.minimum.at(best, source[done], spent[done])
+        alive &= ~done & todo.any(axis=1) & (spent < best[source])
+        pair, column = np.nonzero(todo & alive[:, None])
+        if not len(pair):
+            break
+        Z = current[pair]
+        Z[np.arange(len(pair)), column] = pairs.end[pair, column]
+        asked = search.ask(Z, source[pair])
+        reaches = asked >= target[pair]
+        price = cost[pair, column]
+        # the cheapest swap that reaches the target, else the best gain per distance
+        gain = (asked - proba[pair]) / np.maximum(price, 1e-12)
+        key = np.where(reaches, price - 1e9, -gain)
+        pick = _first_of_each(pair, key)
+        chosen, at = pair[pick], column[pick]
+        current[chosen, at] = pairs.end[chosen, at]
+        todo[chosen, at] = False
+        spent[chosen] += price[pick]
+        proba[chosen] = asked[pick]
+        done[chosen] = reaches[pick]
+    rows = np.flatnonzero(search.saturated[source])
+    if len(rows):
+        high = np.ones(n_pairs)
+        _move_saturated(search, pairs, high)
+        current[rows] = search.at(pairs.start[rows], pairs.end[rows], high[rows])
+    winner = _first_of_each(source, np.where(done, spent, 1e300 * (2 - proba)))
+    Z = search.replaced(source[winner], current[winner])
+    _shrink(search, Z, source[winner][done[winner]])
+    return Z
+
+
+def _shrink(search, Z, rows):
+    """Revert what was not needed, then scale the rest of the numeric change down."""
+    if not len(rows):
+        return
+    target = search.target[rows]
+    start = search.Z[rows]
+    step = np.abs(np.nan_to_num(Z[rows] - start)) / search.scale
+    cost = np.where(search.whole, (step > 0).astype(float), step)
+    order = np.argsort(-cost, axis=1, kind="stable")
+    ranks = np.arange(len(rows))
+    # a single change is needed by construction
+    n_changed = (cost > 0).sum(axis=1)
+    for rank in range(int(n_changed.max())):
+        several = (n_changed > 1) & (np.take_along_axis(cost, order, 1)[:, rank] > 0)
+        tried = ranks[several]
+        if not len(tried):
+            continue
+        column = order[tried, rank]
+        candidate = Z[rows[tried]]
+        candidate[np.arange(len(tried)), column] = start[tried, column]
+        kept = search.ask(candidate, rows[tried]) >= target[tried]
+        Z[rows[tried[kept]]] = candidate[kept]
+        n_changed[tried[kept]] -= 1
+    end = Z[rows]
+    low, high = np.zeros(len(rows)), np.ones(len(rows))
+    for _ in range(BISECTION_STEPS):
+        middle = (low + high) / 2
+        candidate = np.where(search.whole, end, search.at(start, end, middle))
+        sure = search.ask(candidate, rows) >= target
+        high, low = np.where(sure, middle, high), np.where(sure, low, middle)
+    Z[rows] = np.where(search.whole, end, search.at(start, end, high))
