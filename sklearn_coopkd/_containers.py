@@ -202,6 +202,13 @@ class TableCodec:
             self.kinds[:] = NUMERIC if X.dtype.kind == "f" else INTEGER
             self.Z = X.astype(np.float64)
             return
+        self._is_float_frame = (
+            is_pandas(X) and all(d == np.float64 for d in X.dtypes) and not forced.any()
+        )
+        if self._is_float_frame:
+            self.kinds[:] = NUMERIC
+            self.Z = X.to_numpy(dtype=np.float64, copy=True)
+            return
         self.Z = np.empty((n_rows(X), len(names)))
         for j in range(len(names)):
             self.kinds[j] = CATEGORY if forced[j] else self._kind(self._column(X, j))
@@ -280,18 +287,24 @@ class TableCodec:
             for j in range(Z.shape[1]):
                 out[:, j] = self._decode_column(j, Z[:, j])
             return out
-        columns = {
-            j: self._decode_column(j, Z[:, j]) for j in range(len(self.kinds))
-        }
         if is_pandas(reference):
             import pandas as pd
 
-            out = pd.concat(columns, axis=1)
+            if self._is_float_frame:
+                return pd.DataFrame(Z, columns=reference.columns, copy=True)
+            out = pd.DataFrame(
+                {j: self._decode_column(j, Z[:, j]) for j in range(len(self.kinds))}
+            )
             out.columns = reference.columns
             return out
         import polars as pl
 
-        return pl.DataFrame([columns[j].alias(c) for j, c in enumerate(reference.columns)])
+        return pl.DataFrame(
+            [
+                self._decode_column(j, Z[:, j]).alias(name)
+                for j, name in enumerate(reference.columns)
+            ]
+        )
 
     @staticmethod
     def _to_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -305,15 +318,13 @@ class TableCodec:
             rows = np.full(len(values), self._missing.get(j, 0), dtype=np.intp)
             known = ~np.isnan(values)
             rows[known] = self._levels[j][values[known].astype(np.intp)]
-            if is_pandas(self.reference):
-                return column.take(rows).reset_index(drop=True)
-            return column[rows]
+            return column.array.take(rows) if is_pandas(self.reference) else column[rows]
         if self.kinds[j] == INTEGER:
             values = np.rint(values)
         if is_pandas(self.reference):
             import pandas as pd
 
-            return pd.Series(values).astype(column.dtype)
+            return pd.Series(values).astype(column.dtype).array
         if is_polars(self.reference):
             import polars as pl
 

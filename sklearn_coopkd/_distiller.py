@@ -737,7 +737,8 @@ class CooperativeDistiller(ClassifierMixin, TransformerMixin, BaseHeterogeneousE
             if routing_enabled():
                 routed = process_routing(self, "predict", **predict_params)
                 predict_params = routed.final_estimator.predict
-            return self.final_estimator_.predict(self.transform(X), **predict_params)
+            X_meta = self.transform(X)
+            return self.final_estimator_.predict(X_meta, **predict_params)
         if predict_params:
             raise TypeError(
                 f"`predict` takes no parameters with combine={self.combine!r}; got "
@@ -746,7 +747,8 @@ class CooperativeDistiller(ClassifierMixin, TransformerMixin, BaseHeterogeneousE
         if self.combine == "best":
             X = self._checked(X)
             return self.estimators_[self.best_index_].predict(copy_table(X))
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        proba = self.predict_proba(X)
+        return self.classes_[proba.argmax(axis=1)]
 
     @available_if(_final_has("predict_proba"))
     def predict_proba(self, X):
@@ -761,7 +763,8 @@ class CooperativeDistiller(ClassifierMixin, TransformerMixin, BaseHeterogeneousE
         proba : ndarray of shape (n_samples, n_classes)
         """
         if self.combine == "stack":
-            return class_proba(self.final_estimator_, self.transform(X), self.classes_)
+            X_meta = self.transform(X)
+            return class_proba(self.final_estimator_, X_meta, self.classes_)
         X = self._checked(X)
         if self.combine == "best":
             return self._student_proba(X, self.best_index_)
@@ -796,7 +799,8 @@ class CooperativeDistiller(ClassifierMixin, TransformerMixin, BaseHeterogeneousE
         decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
         """
         if self.combine == "stack":
-            return self.final_estimator_.decision_function(self.transform(X))
+            X_meta = self.transform(X)
+            return self.final_estimator_.decision_function(X_meta)
         X = self._checked(X)
         return self.estimators_[self.best_index_].decision_function(copy_table(X))
 

@@ -38,7 +38,7 @@ from sklearn_coopkd.generators._base import GeneratedSamples
 # many cells: bounds the memory, costs nothing.
 MAX_CALL_ROWS = 20_000
 MAX_DISTANCE_CELLS = 4_000_000
-BISECTION_STEPS = 5  # resolution of 1/32 of the way to the anchor
+BISECTION_STEPS = 3  # resolution of 1/8 of the way to the anchor
 
 
 class QuintessentialGenerator(BaseEstimator):
@@ -176,14 +176,10 @@ class QuintessentialGenerator(BaseEstimator):
         X_pool, y_pool = take_rows(X_pool, chosen), y_pool[chosen]
         codec = TableCodec(concat_rows([X_pool, X]), self.categorical_features)
         immutable = resolve_columns(X, self.immutable_features, "immutable_features")
-        search = _Search(teacher, codec, codec.Z[len(y_pool) :], y, immutable)
-        if n_rows(X) == 0:
-            return search.result(codec.Z[:0], self.alpha)
-        pairs = search.pair_with_anchors(
-            codec.Z[: len(y_pool)], y_pool, self.alpha, self.n_neighbors
-        )
+        search = _Search(teacher, codec, y_pool, y, immutable, self.alpha)
+        pairs = search.pair_with_anchors(self.n_neighbors)
         walk = _swap if self.method == "swap" and not search.is_sparse else _segment
-        return search.result(walk(search, pairs), self.alpha)
+        return search.result(walk(search, pairs))
 
 
 def _anchor_rows(X_pool, y_pool, y, max_pool, rng):
@@ -216,23 +212,30 @@ class _Pairs:
 class _Search:
     """What both walks need to know: the teacher, the rows, the targets, the columns."""
 
-    def __init__(self, teacher, codec, Z, y, immutable):
+    def __init__(self, teacher, codec, y_pool, y, immutable, alpha):
+        n_pool = len(y_pool)
         self.teacher = teacher
         self.codec = codec
-        self.Z = Z
-        self.is_sparse = sparse.issparse(Z)
+        self.Z_pool, self.Z = codec.Z[:n_pool], codec.Z[n_pool:]
+        self.is_sparse = sparse.issparse(codec.Z)
         self.classes = np.asarray(teacher.classes_)
+        self.y, self.y_pool = y, y_pool
         position = {label: k for k, label in enumerate(self.classes.tolist())}
         # -1: a class that the teacher does not know; it gets probability 0
-        self.y = y
-        self.y_idx = np.array([position.get(label, -1) for label in y.tolist()], int)
+        both = np.array(
+            [position.get(c, -1) for c in [*y_pool.tolist(), *y.tolist()]], dtype=int
+        )
+        self.y_idx = both[n_pool:]
         self.movable = ~immutable & (codec.kinds != FIXED)
         self.whole = codec.kinds == CATEGORY
         self.integer = codec.kinds == INTEGER
         self.teacher_rows = 0
         self.n_fallback = 0
         self.scale = self._scale()
-        self.proba = self.ask(Z, np.arange(len(y)))
+        proba = self.ask(codec.Z, both)
+        self.pool_proba, self.proba = proba[:n_pool], proba[n_pool:]
+        self.target = self.proba + alpha * (1 - self.proba)
+        self.saturated = self.proba >= self.target
 
     def _scale(self):
         """Standard deviation of each numeric column; 1 for categories and CSR."""
@@ -245,31 +248,24 @@ class _Search:
         std = np.sqrt(np.where(known, (Z - mean) ** 2, 0).sum(axis=0) / count)
         return np.where(self.whole | (std == 0), 1.0, std)
 
-    def ask(self, Z, source):
-        """Teacher's probability of the true class of `source` at the rows Z."""
+    def ask(self, Z, y_idx):
+        """Teacher's probability, at each row of Z, of the class `y_idx`."""
         proba = np.empty(Z.shape[0])
         for begin in range(0, Z.shape[0], MAX_CALL_ROWS):
             part = slice(begin, begin + MAX_CALL_ROWS)
             answer = class_proba(self.teacher, self.codec.decode(Z[part]), self.classes)
-            y_idx = self.y_idx[source[part]]
-            rows = np.arange(len(y_idx))
-            proba[part] = np.where(y_idx >= 0, answer[rows, y_idx], 0.0)
+            own = answer[np.arange(len(answer)), y_idx[part]]
+            proba[part] = np.where(y_idx[part] >= 0, own, 0.0)
         self.teacher_rows += Z.shape[0]
         return proba
 
-    def pair_with_anchors(self, Z_pool, y_pool, alpha, n_neighbors):
+    def reaches(self, Z, source):
+        """Whether rows made from the sources reach their targets."""
+        return self.ask(Z, self.y_idx[source]) >= self.target[source]
+
+    def pair_with_anchors(self, n_neighbors):
         """The nearest anchors that reach the target; else those that come closest."""
-        self.target = self.proba + alpha * (1 - self.proba)
-        self.saturated = self.proba >= self.target
-        position = {label: k for k, label in enumerate(self.classes.tolist())}
-        pool_idx = np.array([position.get(label, -1) for label in y_pool.tolist()], int)
-        pool_proba = np.zeros(len(y_pool))
-        if len(y_pool):
-            answer = class_proba(self.teacher, self.codec.decode(Z_pool), self.classes)
-            pool_proba = np.where(
-                pool_idx >= 0, answer[np.arange(len(y_pool)), pool_idx], 0.0
-            )
-            self.teacher_rows += len(y_pool)
+        Z_pool, y_pool, pool_proba = self.Z_pool, self.y_pool, self.pool_proba
         sources, anchors = [], []
         for label in np.unique(self.y):
             rows = np.flatnonzero(self.y == label)
@@ -292,14 +288,16 @@ class _Search:
             moving = sparse.diags_array(self.movable.astype(float))
             staying = sparse.diags_array((~self.movable).astype(float))
             end = (end @ moving + start @ staying).tocsr()
-            proba_end = self.ask(end, source)
+            proba_end = self.ask(end, self.y_idx[source])
         elif not self.is_sparse:
             held = ~self.movable | np.isnan(start) | np.isnan(end)
             end = np.where(held, start, end)
             changed = held.any(axis=1)
             if changed.any():
                 proba_end = proba_end.copy()
-                proba_end[changed] = self.ask(end[changed], source[changed])
+                proba_end[changed] = self.ask(
+                    end[changed], self.y_idx[source[changed]]
+                )
         return _Pairs(source, start, end, proba_end)
 
     def _nearest(self, rows, Z_pool, pool_proba, n_neighbors):
@@ -357,11 +355,10 @@ class _Search:
         Z[rows] = points
         return Z
 
-    def result(self, Z, alpha):
+    def result(self, Z):
         """Ask the teacher about the final rows once more, and report."""
-        proba = self.ask(Z, np.arange(len(self.y)))
-        target = self.proba + alpha * (1 - self.proba)
-        success = (proba >= target) & (self.y_idx >= 0)
+        proba = self.ask(Z, self.y_idx)
+        success = (proba >= self.target) & (self.y_idx >= 0)
         return GeneratedSamples(
             X_pseudo=self.codec.decode(Z),
             success=success,
@@ -370,7 +367,7 @@ class _Search:
                 "n_sources": len(self.y),
                 "n_success": int(success.sum()),
                 "n_fallback": self.n_fallback,
-                "n_saturated": int((self.proba >= target).sum()),
+                "n_saturated": int(self.saturated.sum()),
                 "teacher_rows": self.teacher_rows,
             },
         )
@@ -411,7 +408,7 @@ def _segment(search, pairs):
             break
         middle = (low[rows] + high[rows]) / 2
         Z = search.at(pairs.start[rows], pairs.end[rows], middle)
-        sure = search.ask(Z, source[rows]) >= target[rows]
+        sure = search.reaches(Z, source[rows])
         high[rows[sure]] = middle[sure]
         low[rows[~sure]] = middle[~sure]
     _move_saturated(search, pairs, high)
@@ -428,7 +425,7 @@ def _move_saturated(search, pairs, high):
     if len(rows):
         half = np.full(len(rows), 0.5)
         Z = search.at(pairs.start[rows], pairs.end[rows], half)
-        stays = search.ask(Z, pairs.source[rows]) >= search.target[pairs.source[rows]]
+        stays = search.reaches(Z, pairs.source[rows])
         high[rows[stays]] = 0.5
 
 
@@ -454,7 +451,7 @@ def _swap(search, pairs):
             break
         Z = current[pair]
         Z[np.arange(len(pair)), column] = pairs.end[pair, column]
-        asked = search.ask(Z, source[pair])
+        asked = search.ask(Z, search.y_idx[source[pair]])
         reaches = asked >= target[pair]
         price = cost[pair, column]
         # the cheapest swap that reaches the target, else the best gain per distance
@@ -482,7 +479,6 @@ def _shrink(search, Z, rows):
     """Revert what was not needed, then scale the rest of the numeric change down."""
     if not len(rows):
         return
-    target = search.target[rows]
     start = search.Z[rows]
     step = np.abs(np.nan_to_num(Z[rows] - start)) / search.scale
     cost = np.where(search.whole, (step > 0).astype(float), step)
@@ -498,7 +494,7 @@ def _shrink(search, Z, rows):
         column = order[tried, rank]
         candidate = Z[rows[tried]]
         candidate[np.arange(len(tried)), column] = start[tried, column]
-        kept = search.ask(candidate, rows[tried]) >= target[tried]
+        kept = search.reaches(candidate, rows[tried])
         Z[rows[tried[kept]]] = candidate[kept]
         n_changed[tried[kept]] -= 1
     end = Z[rows]
@@ -506,6 +502,6 @@ def _shrink(search, Z, rows):
     for _ in range(BISECTION_STEPS):
         middle = (low + high) / 2
         candidate = np.where(search.whole, end, search.at(start, end, middle))
-        sure = search.ask(candidate, rows) >= target
+        sure = search.reaches(candidate, rows)
         high, low = np.where(sure, middle, high), np.where(sure, low, middle)
     Z[rows] = np.where(search.whole, end, search.at(start, end, high))

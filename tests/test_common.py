@@ -1,0 +1,34 @@
+"""scikit-learn's own checks, on every way to combine and to validate."""
+
+import os
+
+# read by scipy when it is imported first; runs one check more
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
+from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_coopkd import CooperativeDistiller, QuintessentialGenerator
+
+
+def _distiller(**params):
+    members = [
+        ("logistic", LogisticRegression()),
+        ("tree", DecisionTreeClassifier(max_depth=3, random_state=0)),
+    ]
+    return CooperativeDistiller(members, random_state=0, **params)
+
+
+@parametrize_with_checks(
+    [
+        _distiller(),
+        _distiller(validation=None),
+        _distiller(combine="vote", max_iter=2, peer_selection="all"),
+        _distiller(combine="best", validation=None),
+        _distiller(combine="best"),
+        _distiller(combine="vote", generator=QuintessentialGenerator(method="swap")),
+    ]
+)
+def test_sklearn_checks(estimator, check):
+    check(estimator)
