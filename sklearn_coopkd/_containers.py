@@ -318,7 +318,10 @@ class TableCodec:
             rows = np.full(len(values), self._missing.get(j, 0), dtype=np.intp)
             known = ~np.isnan(values)
             rows[known] = self._levels[j][values[known].astype(np.intp)]
-            return column.array.take(rows) if is_pandas(self.reference) else column[rows]
+            if is_pandas(self.reference):
+                # a bare array of objects would have its dtype guessed again
+                return column.take(rows).reset_index(drop=True)
+            return column[rows]
         if self.kinds[j] == INTEGER:
             values = np.rint(values)
         if is_pandas(self.reference):

@@ -41,7 +41,9 @@ MEMBERS: dict[str, Callable[[], Any]] = {
 DEFAULT_MEMBERS = ("logistic", "tree", "forest", "neighbors", "bayes")
 
 
-def make_members(X: Any, names: Sequence[str] = DEFAULT_MEMBERS) -> list:
+def make_members(
+    X: Any, names: Sequence[str] = DEFAULT_MEMBERS, random_state: int = 0
+) -> list:
     """Named pipelines for the columns of X.
 
     Parameters
@@ -51,6 +53,9 @@ def make_members(X: Any, names: Sequence[str] = DEFAULT_MEMBERS) -> list:
 
     names : sequence of str
         Keys of `MEMBERS`.
+
+    random_state : int, default=0
+        Seed of each member that takes one.
 
     Returns
     -------
@@ -67,7 +72,13 @@ def make_members(X: Any, names: Sequence[str] = DEFAULT_MEMBERS) -> list:
             f"`names` has the unknown member {unknown[0]!r}; choose from "
             f"{', '.join(MEMBERS)}."
         )
-    return [(name, make_pipeline(_preprocessor(X), MEMBERS[name]())) for name in names]
+    members = []
+    for name in names:
+        classifier = MEMBERS[name]()
+        if "random_state" in classifier.get_params():
+            classifier.set_params(random_state=random_state)
+        members.append((name, make_pipeline(_preprocessor(X), classifier)))
+    return members
 
 
 def _preprocessor(X: Any) -> Any:

@@ -38,7 +38,10 @@ from sklearn_coopkd.generators._base import GeneratedSamples
 # many cells: bounds the memory, costs nothing.
 MAX_CALL_ROWS = 20_000
 MAX_DISTANCE_CELLS = 4_000_000
-BISECTION_STEPS = 3  # resolution of 1/8 of the way to the anchor
+# Points tried on the way to an anchor, all in one call: near ones matter most, and
+# a call costs more than its rows.
+WAYPOINTS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4)
+BISECTION_STEPS = 3
 
 
 class QuintessentialGenerator(BaseEstimator):
@@ -179,7 +182,7 @@ class QuintessentialGenerator(BaseEstimator):
         search = _Search(teacher, codec, y_pool, y, immutable, self.alpha)
         pairs = search.pair_with_anchors(self.n_neighbors)
         walk = _swap if self.method == "swap" and not search.is_sparse else _segment
-        return search.result(walk(search, pairs))
+        return search.result(*walk(search, pairs))
 
 
 def _anchor_rows(X_pool, y_pool, y, max_pool, rng):
@@ -206,7 +209,7 @@ class _Pairs:
     source: np.ndarray  # (n_pairs,) position of the source row
     start: Any  # (n_pairs, n_features) encoded source rows
     end: Any  # (n_pairs, n_features) encoded anchors, cells that may not move as start
-    proba_end: np.ndarray  # (n_pairs,) teacher's probability at `end`
+    proba_end: np.ndarray  # (n_pairs,) teacher's probability at `end`; NaN: not asked
 
 
 class _Search:
@@ -232,10 +235,8 @@ class _Search:
         self.teacher_rows = 0
         self.n_fallback = 0
         self.scale = self._scale()
-        proba = self.ask(codec.Z, both)
-        self.pool_proba, self.proba = proba[:n_pool], proba[n_pool:]
-        self.target = self.proba + alpha * (1 - self.proba)
-        self.saturated = self.proba >= self.target
+        self.pool_idx = both[:n_pool]
+        self.alpha = alpha
 
     def _scale(self):
         """Standard deviation of each numeric column; 1 for categories and CSR."""
@@ -264,57 +265,104 @@ class _Search:
         return self.ask(Z, self.y_idx[source]) >= self.target[source]
 
     def pair_with_anchors(self, n_neighbors):
-        """The nearest anchors that reach the target; else those that come closest."""
-        Z_pool, y_pool, pool_proba = self.Z_pool, self.y_pool, self.pool_proba
-        sources, anchors = [], []
-        for label in np.unique(self.y):
-            rows = np.flatnonzero(self.y == label)
-            pool = np.flatnonzero(y_pool == label)
-            if not len(pool):
-                continue
-            step = max(1, MAX_DISTANCE_CELLS // len(pool))
-            for begin in range(0, len(rows), step):
-                part = rows[begin : begin + step]
-                found = self._nearest(part, Z_pool[pool], pool_proba[pool], n_neighbors)
-                sources.append(np.repeat(part, found.shape[1])[found.ravel() >= 0])
-                anchors.append(pool[found.ravel()[found.ravel() >= 0]])
-        source = np.concatenate(sources) if sources else np.empty(0, dtype=np.intp)
-        anchor = np.concatenate(anchors) if anchors else np.empty(0, dtype=np.intp)
-        order = np.argsort(source, kind="stable")
-        source, anchor = source[order], anchor[order]
-        start, end = self.Z[source], Z_pool[anchor]
-        proba_end = pool_proba[anchor]
-        if self.is_sparse and not self.movable.all():
-            moving = sparse.diags_array(self.movable.astype(float))
-            staying = sparse.diags_array((~self.movable).astype(float))
-            end = (end @ moving + start @ staying).tocsr()
-            proba_end = self.ask(end, self.y_idx[source])
-        elif not self.is_sparse:
+        """The nearest anchors that reach the target; else those that come closest.
+
+        The teacher is asked about the sources and their nearest candidates alone; about
+        the whole pool only if these do not suffice.
+        """
+        near, distance = self._candidates(2 * n_neighbors)
+        asked = np.unique(near[near >= 0])
+        Z = self._stack(self.Z, self.Z_pool[asked])
+        proba = self.ask(Z, np.concatenate([self.y_idx, self.pool_idx[asked]]))
+        n = len(self.y)
+        self.proba = proba[:n]
+        self.target = self.proba + self.alpha * (1 - self.proba)
+        self.saturated = self.proba >= self.target
+        # one entry more, for the -1 that stands for "no candidate"
+        pool_proba = np.full(len(self.y_pool) + 1, -np.inf)
+        pool_proba[asked] = proba[n:]
+        reaches = pool_proba[near] >= self.target[:, None]
+        lost = np.flatnonzero(~reaches.any(axis=1))
+        if len(lost):
+            unasked = np.isinf(pool_proba[:-1]) & np.isin(self.y_pool, self.y[lost])
+            rows = np.flatnonzero(unasked)
+            pool_proba[rows] = self.ask(self.Z_pool[rows], self.pool_idx[rows])
+            near[lost], distance[lost] = self._surest(lost, pool_proba, near.shape[1])
+            reaches[lost] = pool_proba[near[lost]] >= self.target[lost][:, None]
+        lost = ~reaches.any(axis=1)
+        self.n_fallback = int(lost.sum())
+        # where no anchor reaches the target, all candidates are tried
+        usable = np.where(lost[:, None], near >= 0, reaches)
+        rank = np.where(usable, distance, np.inf).argsort(axis=1, kind="stable")
+        rank = rank[:, :n_neighbors]
+        usable = np.take_along_axis(usable, rank, axis=1)
+        source, column = np.nonzero(usable)
+        anchor = np.take_along_axis(near, rank, axis=1)[source, column]
+        return self._pairs(source, anchor, pool_proba[anchor])
+
+    def _pairs(self, source, anchor, proba_end):
+        """Pairs whose ends keep the cells that may not move."""
+        start, end = self.Z[source], self.Z_pool[anchor]
+        if self.is_sparse:
+            changed = np.full(len(source), not self.movable.all())
+            if changed.any():
+                moving = sparse.diags_array(self.movable.astype(float))
+                staying = sparse.diags_array((~self.movable).astype(float))
+                end = (end @ moving + start @ staying).tocsr()
+        else:
             held = ~self.movable | np.isnan(start) | np.isnan(end)
             end = np.where(held, start, end)
             changed = held.any(axis=1)
-            if changed.any():
-                proba_end = proba_end.copy()
-                proba_end[changed] = self.ask(
-                    end[changed], self.y_idx[source[changed]]
-                )
+        proba_end[changed] = np.nan
         return _Pairs(source, start, end, proba_end)
 
-    def _nearest(self, rows, Z_pool, pool_proba, n_neighbors):
-        """Positions in the pool, (n_rows, <= n_neighbors), -1 where there is none."""
-        distance = self._squared_distances(self.Z[rows], Z_pool)
-        # the row itself is no anchor
-        distance[distance <= 1e-12] = np.inf
-        reaches = pool_proba >= self.target[rows][:, None]
-        lost = ~(reaches & np.isfinite(distance)).any(axis=1)
-        self.n_fallback += int(lost.sum())
-        # where no anchor reaches the target, go to those that come closest to it
-        keys = np.where(reaches, distance, np.inf)
-        keys[lost] = np.where(np.isinf(distance[lost]), np.inf, -pool_proba)
-        k = min(n_neighbors, len(pool_proba))
-        found = np.argsort(keys, axis=1, kind="stable")[:, :k]
-        found[np.isinf(np.take_along_axis(keys, found, axis=1))] = -1
-        return found
+    def _stack(self, first, second):
+        if self.is_sparse:
+            return sparse.vstack([first, second], format="csr")
+        return np.concatenate([first, second])
+
+    def _by_class(self):
+        """Pool rows and source rows of each class, sources in bounded batches."""
+        for label in np.unique(self.y):
+            pool = np.flatnonzero(self.y_pool == label)
+            rows = np.flatnonzero(self.y == label)
+            step = max(1, MAX_DISTANCE_CELLS // max(1, len(pool)))
+            for begin in range(0, len(rows), step):
+                yield pool, rows[begin : begin + step]
+
+    def _candidates(self, k):
+        """The k nearest pool rows of the same class: positions (-1: none), distances."""
+        near = np.full((len(self.y), k), -1)
+        distance = np.full((len(self.y), k), np.inf)
+        for pool, rows in self._by_class():
+            if not len(pool):
+                continue
+            found = self._squared_distances(self.Z[rows], self.Z_pool[pool])
+            # the row itself is no anchor
+            found[found <= 1e-12] = np.inf
+            width = min(k, len(pool))
+            order = np.argpartition(found, width - 1, axis=1)[:, :width]
+            values = np.take_along_axis(found, order, axis=1)
+            near[rows, :width] = np.where(np.isfinite(values), pool[order], -1)
+            distance[rows, :width] = values
+        return near, distance
+
+    def _surest(self, sources, pool_proba, k):
+        """As `_candidates`: the nearest that reach the target, else the surest k."""
+        near = np.full((len(sources), k), -1)
+        distance = np.full((len(sources), k), np.inf)
+        for at, source in enumerate(sources):
+            pool = np.flatnonzero(self.y_pool == self.y[source])
+            if not len(pool):
+                continue
+            found = self._squared_distances(self.Z[[source]], self.Z_pool[pool])[0]
+            pool, found = pool[found > 1e-12], found[found > 1e-12]
+            sure = pool_proba[pool] >= self.target[source]
+            key = np.where(sure, found, np.inf) if sure.any() else -pool_proba[pool]
+            order = np.argsort(key, kind="stable")[:k]
+            near[at, : len(order)] = pool[order]
+            distance[at, : len(order)] = found[order]
+        return near, distance
 
     def _squared_distances(self, Z, Z_pool):
         if self.is_sparse:
@@ -355,9 +403,8 @@ class _Search:
         Z[rows] = points
         return Z
 
-    def result(self, Z):
-        """Ask the teacher about the final rows once more, and report."""
-        proba = self.ask(Z, self.y_idx)
+    def result(self, Z, proba):
+        """The final rows, at each of which the teacher was asked for `proba`."""
         success = (proba >= self.target) & (self.y_idx >= 0)
         return GeneratedSamples(
             X_pseudo=self.codec.decode(Z),
@@ -386,7 +433,7 @@ def _first_of_each(source, keys):
 
 
 def _segment(search, pairs):
-    """Bisect the segment to each anchor; keep the nearest point that is sure enough."""
+    """Try points on the way to each anchor; keep the nearest that is sure enough."""
     source = pairs.source
     target = search.target[source]
     if search.is_sparse:
@@ -396,27 +443,25 @@ def _segment(search, pairs):
         step = (pairs.end - pairs.start) / search.scale
         step = np.where(search.whole, pairs.end != pairs.start, np.nan_to_num(step))
         length = np.sqrt((step**2).sum(axis=1))
-    low, high = np.zeros(len(source)), np.ones(len(source))
-    reaches = pairs.proba_end >= target
-    alive = reaches & ~search.saturated[source]
-    for _ in range(BISECTION_STEPS):
-        best = np.full(len(search.y), np.inf)
-        np.minimum.at(best, source[alive], (high * length)[alive])
-        alive &= low * length < best[source]
-        rows = np.flatnonzero(alive)
-        if not len(rows):
-            break
-        middle = (low[rows] + high[rows]) / 2
-        Z = search.at(pairs.start[rows], pairs.end[rows], middle)
-        sure = search.reaches(Z, source[rows])
-        high[rows[sure]] = middle[sure]
-        low[rows[~sure]] = middle[~sure]
-    _move_saturated(search, pairs, high)
-    # unreachable: the anchor that comes closest, whatever its distance
-    key = np.where(reaches, high * length, 1e300 * (2 - pairs.proba_end))
-    winner = _first_of_each(source, key)
-    points = search.at(pairs.start[winner], pairs.end[winner], high[winner])
-    return search.replaced(source[winner], points)
+    ways = np.append(WAYPOINTS, 1.0)
+    proba = np.column_stack(
+        [np.full((len(source), len(WAYPOINTS)), np.nan), pairs.proba_end]
+    )
+    pair, at = np.nonzero(np.isnan(proba))
+    Z = search.at(pairs.start[pair], pairs.end[pair], ways[at])
+    proba[pair, at] = search.ask(Z, search.y_idx[source[pair]])
+    # a row that the teacher is certain of goes halfway at least: a nearer point would
+    # teach next to nothing
+    allowed = ~search.saturated[source][:, None] | (ways >= 0.5)
+    reaches = (proba >= target[:, None]) & allowed
+    # unreachable: the point that comes closest, whatever its distance
+    key = np.where(reaches, ways * length[:, None], 1e300 * (2 - proba))
+    at = key.argmin(axis=1)
+    winner = _first_of_each(source, key[np.arange(len(source)), at])
+    points = search.at(pairs.start[winner], pairs.end[winner], ways[at[winner]])
+    reached = search.proba.copy()
+    reached[source[winner]] = proba[winner, at[winner]]
+    return search.replaced(source[winner], points), reached
 
 
 def _move_saturated(search, pairs, high):
@@ -472,7 +517,7 @@ def _swap(search, pairs):
     winner = _first_of_each(source, np.where(done, spent, 1e300 * (2 - proba)))
     Z = search.replaced(source[winner], current[winner])
     _shrink(search, Z, source[winner][done[winner]])
-    return Z
+    return Z, search.ask(Z, search.y_idx)
 
 
 def _shrink(search, Z, rows):

@@ -1,0 +1,357 @@
+"""The command line: teach a list of members on one table and show what came of it.
+
+``python -m sklearn_coopkd`` uses a table bundled with scikit-learn,
+``python -m sklearn_coopkd TABLE.csv --target COLUMN`` the user's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+import warnings
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any, TextIO
+
+import joblib
+import numpy as np
+import sklearn
+from sklearn.datasets import load_breast_cancer
+from sklearn.ensemble import StackingClassifier, VotingClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import accuracy_score, log_loss
+from sklearn.model_selection import train_test_split
+
+import sklearn_coopkd
+from sklearn_coopkd import CooperativeDistiller
+from sklearn_coopkd._members import DEFAULT_MEMBERS, MEMBERS, make_members
+
+
+class InputError(Exception):
+    """Something the user can mend; its text is the one line they see."""
+
+
+class _Progress:
+    """A stream that keeps one line up to date on a terminal, plain lines in a log."""
+
+    def __init__(self, stream: TextIO):
+        self.stream = stream
+        self.on_terminal = stream.isatty()
+
+    def write(self, text: str) -> int:
+        line = text.strip()
+        if line:
+            self.stream.write(f"\r\x1b[K{line}" if self.on_terminal else f"{line}\n")
+            self.stream.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+    def clear(self) -> None:
+        if self.on_terminal:
+            self.stream.write("\r\x1b[K")
+            self.stream.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sklearn_coopkd",
+        description="Let classifiers teach each other on a table, and compare them "
+        "before and after, and combined, with voting and stacking.",
+    )
+    parser.add_argument(
+        "table",
+        nargs="?",
+        metavar="TABLE.csv",
+        help="a CSV file with a header (default: breast cancer, from scikit-learn)",
+    )
+    parser.add_argument("--target", help="the column of TABLE.csv to predict")
+    parser.add_argument(
+        "--members",
+        default=",".join(DEFAULT_MEMBERS),
+        help=f"comma-separated, of: {', '.join(MEMBERS)} (default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    parser.add_argument(
+        "--test-size",
+        type=float,
+        default=0.25,
+        help="fraction of the rows kept for the test (default: %(default)s)",
+    )
+    parser.add_argument("--save", metavar="FILE", help="write the fitted distiller here")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--version", action="version", version=f"sklearn_coopkd {sklearn_coopkd.__version__}"
+    )
+    return parser
+
+
+# --- the table ------------------------------------------------------------------------
+
+
+def _load(arguments: argparse.Namespace) -> tuple[str, Any, np.ndarray]:
+    """Name, X and y of the table that the arguments ask for."""
+    if arguments.table is None:
+        if arguments.target is not None:
+            raise InputError("--target needs a TABLE.csv to find the column in.")
+        data = load_breast_cancer()
+        return "breast cancer (scikit-learn)", data.data, data.target_names[data.target]
+    if arguments.target is None:
+        raise InputError(f"--target must name the column of {arguments.table} to predict.")
+    return (arguments.table, *_read_csv(arguments.table, arguments.target))
+
+
+def _read_csv(path: str, target: str) -> tuple[Any, np.ndarray]:
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise InputError(
+            "Reading a CSV needs pandas, which is not installed: pip install pandas"
+        ) from error
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:  # ValueError: empty, unreadable, not text
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"cannot read {path}: {reason}") from error
+    if target not in table.columns:
+        columns = ", ".join(map(str, table.columns[:10]))
+        more = ", ..." if len(table.columns) > 10 else ""
+        raise InputError(
+            f"--target {target!r} is not a column of {path}; its columns are: "
+            f"{columns}{more}."
+        )
+    table = table[table[target].notna()].reset_index(drop=True)
+    y = table.pop(target)
+    X = table.dropna(axis="columns", how="all")
+    if X.shape[1] == 0:
+        raise InputError(f"{path} has no column besides {target!r} to learn from.")
+    return X, _labels(y, target)
+
+
+def _labels(y: Any, target: str) -> np.ndarray:
+    """The target as labels; refuses what is no classification."""
+    n_classes = y.nunique()
+    if n_classes < 2:
+        raise InputError(
+            f"--target {target!r} must have at least 2 classes; got {n_classes}."
+        )
+    numeric = y.dtype.kind in "iuf"
+    whole = numeric and bool((y == y.round()).all())
+    if (numeric and not whole) or n_classes > max(50, len(y) // 10):
+        raise InputError(
+            f"--target {target!r} must hold class labels; got {n_classes} distinct "
+            f"values in {len(y)} rows. Regression is not supported; group the values "
+            "into classes."
+        )
+    return y.to_numpy().astype(int) if whole else y.astype(str).to_numpy(dtype=str)
+
+
+def _split(X: Any, y: np.ndarray, test_size: float, seed: int) -> tuple:
+    if not 0 < test_size < 1:
+        raise InputError(f"--test-size must be between 0 and 1; got {test_size}.")
+    labels, counts = np.unique(y, return_counts=True)
+    n_test = int(np.ceil(test_size * len(y)))
+    if counts.min() < 8:
+        rare = labels[counts.argmin()]
+        raise InputError(
+            f"every class must have at least 8 rows; class {rare} has {counts.min()}. "
+            "Merge or remove rare classes."
+        )
+    if min(n_test, len(y) - n_test) < len(labels):
+        raise InputError(
+            f"--test-size {test_size} leaves fewer than one row per class on one side."
+        )
+    return train_test_split(X, y, test_size=test_size, stratify=y, random_state=seed)
+
+
+# --- the work -------------------------------------------------------------------------
+
+
+def _scores(estimator: Any, X: Any, y: np.ndarray, classes: np.ndarray) -> dict:
+    start = time.perf_counter()
+    proba = estimator.predict_proba(X)
+    seconds = time.perf_counter() - start
+    return {
+        "accuracy": float(accuracy_score(y, classes[proba.argmax(axis=1)])),
+        "log_loss": float(log_loss(y, proba, labels=classes)),
+        "predict_seconds": seconds,
+    }
+
+
+def _fit(title: str, estimator: Any, X: Any, y: np.ndarray) -> tuple[Any, float]:
+    print(f"fitting {title}")
+    start = time.perf_counter()
+    estimator.fit(X, y)
+    return estimator, time.perf_counter() - start
+
+
+def _run(name: str, X: Any, y: np.ndarray, arguments: argparse.Namespace) -> tuple:
+    """Fit everything; return the report as plain data, and the distiller."""
+    parts = _split(X, y, arguments.test_size, arguments.seed)
+    X_train, X_test, y_train, y_test = parts
+    wanted = [part.strip() for part in arguments.members.split(",") if part.strip()]
+    if not wanted or len(set(wanted)) != len(wanted):
+        raise InputError(f"--members must be distinct names; got {arguments.members!r}.")
+    unknown = [member for member in wanted if member not in MEMBERS]
+    if unknown:
+        raise InputError(
+            f"--members has the unknown {unknown[0]!r}; choose from {', '.join(MEMBERS)}."
+        )
+    members = make_members(X_train, wanted, random_state=arguments.seed)
+    classes = np.unique(y)
+    distiller, seconds = _fit(
+        "CooperativeDistiller",
+        CooperativeDistiller(members, random_state=arguments.seed, verbose=1),
+        X_train,
+        y_train,
+    )
+    rivals = {
+        "VotingClassifier": VotingClassifier(members, voting="soft"),
+        "StackingClassifier": StackingClassifier(members),
+    }
+    combined = {}
+    for title, rival in rivals.items():
+        rival, rival_seconds = _fit(title, rival, X_train, y_train)
+        scores = _scores(rival, X_test, y_test, classes)
+        combined[title] = {**scores, "fit_seconds": rival_seconds}
+    scores = _scores(distiller, X_test, y_test, classes)
+    combined["CooperativeDistiller"] = {**scores, "fit_seconds": seconds}
+    accepted = {r["student"] for r in distiller.history_ if r["accepted"]}
+    report = {
+        "table": name,
+        "n_train": len(y_train),
+        "n_test": len(y_test),
+        "n_columns": X.shape[1],
+        "classes": [str(label) for label in classes],
+        "seed": arguments.seed,
+        "versions": {
+            "sklearn_coopkd": sklearn_coopkd.__version__,
+            "scikit-learn": sklearn.__version__,
+        },
+        "rounds": distiller.n_iter_,
+        "termination": distiller.termination_condition_,
+        "members": {
+            member: {
+                "before": _scores(before, X_test, y_test, classes),
+                "after": _scores(after, X_test, y_test, classes),
+                "changed": member in accepted,
+            }
+            for member, before, after in zip(
+                wanted, distiller.initial_estimators_, distiller.estimators_
+            )
+        },
+        "transfer": distiller.transfer_matrix_.tolist(),
+        "combined": combined,
+    }
+    return report, distiller
+
+
+def _save(distiller: Any, path: Path) -> None:
+    """Write beside the target and rename, so that a failure leaves no half a file."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    os.close(handle)
+    try:
+        joblib.dump(distiller, temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+# --- the report -----------------------------------------------------------------------
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    """Columns aligned: the first to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows)]
+    lines = []
+    for row in [header, *rows]:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
+        lines.append("  " + "  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _text(report: dict) -> str:
+    members, combined = report["members"], report["combined"]
+    rows = []
+    for name, member in members.items():
+        before, after = member["before"], member["after"]
+        row = [name, f"{before['accuracy']:.3f}", f"{after['accuracy']:.3f}"]
+        row += [f"{before['log_loss']:.3f}", f"{after['log_loss']:.3f}"]
+        rows.append([*row, "kept" if member["changed"] else "no gain: as before"])
+    header = ["member", "accuracy", "-> after", "log-loss", "-> after", "lessons"]
+    sections = [
+        f"{report['table']}: {report['n_train']} training rows, {report['n_test']} test "
+        f"rows, {report['n_columns']} columns, {len(report['classes'])} classes; seed "
+        f"{report['seed']}; {report['rounds']} round(s)",
+        "Members on the test rows, before and after teaching\n" + _table(header, rows),
+    ]
+    matrix = [
+        [teacher, *(str(n) if n else "." for n in row)]
+        for teacher, row in zip(members, report["transfer"])
+    ]
+    sections.append(
+        "Who taught whom: pseudo-samples that students kept\n"
+        + _table(["teacher \\ student", *members], matrix)
+    )
+    rows = [
+        [
+            name,
+            f"{scores['accuracy']:.3f}",
+            f"{scores['log_loss']:.3f}",
+            f"{scores['fit_seconds']:.2f}",
+            f"{1000 * scores['predict_seconds']:.1f}",
+        ]
+        for name, scores in combined.items()
+    ]
+    header = ["combined", "accuracy", "log-loss", "fit s", "predict ms"]
+    sections.append("The same members combined\n" + _table(header, rows))
+    return "\n\n".join(sections)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; return the exit code.
+
+    Parameters
+    ----------
+    argv : list of str, default=None
+        Arguments; None: those of the process.
+
+    Returns
+    -------
+    code : int
+        0, or 2 for bad input.
+    """
+    arguments = _parser().parse_args(argv)
+    progress = _Progress(sys.stderr)
+    try:
+        path = None if arguments.save is None else Path(arguments.save)
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            raise InputError(f"--save {path} must be a file in a folder that exists.")
+        name, X, y = _load(arguments)
+        with redirect_stdout(progress), warnings.catch_warnings():  # type: ignore[type-var]
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            report, distiller = _run(name, X, y, arguments)
+        progress.clear()
+        if path is not None:
+            _save(distiller, path)
+    except (InputError, ValueError, OSError) as error:
+        progress.clear()
+        message = " ".join(str(error).split())
+        print(f"sklearn_coopkd: error: {message}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        progress.clear()
+        return 130
+    print(json.dumps(report, indent=2) if arguments.json else _text(report))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

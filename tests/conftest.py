@@ -1,0 +1,41 @@
+"""Tables and members shared by the tests."""
+
+import os
+
+# read by scipy when it is first imported; switches one common check on
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.tree import DecisionTreeClassifier
+
+
+def make_members():
+    """Three fast members that err on different rows."""
+    return [
+        ("logistic", LogisticRegression(C=0.1, max_iter=2000)),
+        ("tree", DecisionTreeClassifier(max_depth=4, random_state=0)),
+        ("bayes", GaussianNB()),
+    ]
+
+
+@pytest.fixture
+def members():
+    return make_members()
+
+
+@pytest.fixture(scope="session")
+def iris():
+    return load_iris(return_X_y=True)
+
+
+@pytest.fixture(scope="session")
+def cancer():
+    """200 rows, 6 columns, of a table on which members disagree."""
+    X, y = load_breast_cancer(return_X_y=True)
+    rows = np.random.RandomState(0).permutation(len(y))[:200]
+    X = X[rows][:, [0, 1, 4, 5, 8, 9]]
+    return (X - X.mean(axis=0)) / X.std(axis=0), y[rows]

@@ -1,0 +1,178 @@
+import numpy as np
+import pandas as pd
+import polars as pl
+import polars.testing
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from sklearn_coopkd._containers import (
+    TableCodec,
+    as_table,
+    concat_rows,
+    copy_table,
+    resolve_columns,
+    row_keys,
+    take_rows,
+)
+
+
+def mixed_frame(n=12):
+    rng = np.random.RandomState(0)
+    return pd.DataFrame(
+        {
+            "float": rng.rand(n),
+            "single": rng.rand(n).astype(np.float32),
+            "int": rng.randint(0, 9, n),
+            "nullable": pd.array([None if i % 5 == 0 else i for i in range(n)], "Int64"),
+            "bool": rng.rand(n) < 0.5,
+            "category": pd.Categorical(
+                rng.choice(["b", "a"], n), categories=["c", "b", "a"], ordered=True
+            ),
+            "text": [None if i % 4 == 0 else "uvw"[i % 3] for i in range(n)],
+            "date": pd.date_range("2020-01-01", periods=n),
+            "gaps": [np.nan if i % 3 == 0 else float(i) for i in range(n)],
+        },
+        index=range(100, 100 + n),
+    )
+
+
+def polars_frame(n=12):
+    frame = mixed_frame(n).drop(columns=["category"])
+    return pl.from_pandas(frame.reset_index(drop=True)).with_columns(
+        pl.Series("level", ["lo", "hi", None] * (n // 3), dtype=pl.Categorical),
+        pl.Series("small", np.arange(n), dtype=pl.Int8),
+    )
+
+
+CONTAINERS = {
+    "float64": np.random.RandomState(0).rand(12, 4),
+    "float32": np.random.RandomState(0).rand(12, 4).astype(np.float32),
+    "int8": np.random.RandomState(0).randint(-99, 99, (12, 4)).astype(np.int8),
+    "bool": np.random.RandomState(0).rand(12, 4) < 0.5,
+    "object": np.array([[1.5, "a", None], [2, "b", 3.0], [np.nan, "a", 1]] * 4, object),
+    "text": np.array([["a", "b"], ["c", "b"]] * 6),
+    "pandas": mixed_frame(),
+    "floats": mixed_frame()[["float", "gaps"]],
+    "polars": polars_frame(),
+    "csr": sparse.random(12, 5, 0.4, format="csr", random_state=0),
+}
+
+
+def assert_same(a, b):
+    if isinstance(a, pd.DataFrame):
+        pd.testing.assert_frame_equal(a.reset_index(drop=True), b.reset_index(drop=True))
+    elif isinstance(a, pl.DataFrame):
+        polars.testing.assert_frame_equal(a, b)
+    elif sparse.issparse(a):
+        assert (a != b).nnz == 0
+        assert a.dtype == b.dtype
+    elif a.dtype == object:
+        assert repr(a.tolist()) == repr(b.tolist())
+    else:
+        np.testing.assert_array_equal(a, b)
+        assert a.dtype == b.dtype
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_codec_round_trip(name):
+    X = CONTAINERS[name]
+    codec = TableCodec(X)
+    rows = np.array([3, 3, 0, 11, 5])
+    assert_same(codec.decode(codec.Z[rows]), take_rows(X, rows))
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_taken_rows_share_no_memory(name):
+    X = CONTAINERS[name]
+    taken = take_rows(X, np.arange(12))
+    assert_same(taken, X)
+    if isinstance(X, np.ndarray):
+        assert not np.shares_memory(taken, X)
+    copied = copy_table(X)
+    assert_same(copied, X)
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_concat_keeps_dtypes(name):
+    X = CONTAINERS[name]
+    first, second = np.arange(5), np.arange(5, 12)
+    assert_same(concat_rows([take_rows(X, first), take_rows(X, second)]), X)
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_row_keys_tell_equal_rows(name):
+    X = CONTAINERS[name]
+    keys = row_keys(take_rows(X, np.array([0, 1, 0, 1])))
+    assert keys[0] == keys[2]
+    assert keys[1] == keys[3]
+    assert keys[0] != keys[1]
+
+
+def test_row_keys_of_zero_and_of_stored_zeros():
+    assert len(set(row_keys(np.array([[0.0], [-0.0]])))) == 1
+    stored = sparse.csr_array(([0.0, 1.0], [0, 1], [0, 2, 2]), shape=(2, 2))
+    plain = sparse.csr_array(([1.0], [1], [0, 1, 1]), shape=(2, 2))
+    assert len(set(row_keys(sparse.vstack([stored, plain], format="csr")))) == 2
+
+
+def test_kinds():
+    codec = TableCodec(mixed_frame())
+    assert codec.kinds.tolist() == [
+        "numeric", "numeric", "integer", "integer", "category", "category", "category",
+        "fixed", "numeric",
+    ]  # fmt: skip
+    forced = TableCodec(mixed_frame(), categorical_features=["int"])
+    assert forced.kinds[2] == "category"
+
+
+def test_missing_cells_are_nan():
+    frame = mixed_frame()
+    Z = TableCodec(frame).Z
+    assert np.array_equal(np.isnan(Z), frame.isna().to_numpy())
+
+
+def test_resolve_columns():
+    frame = mixed_frame()
+    assert resolve_columns(frame, ["int", "bool"], "p").nonzero()[0].tolist() == [2, 4]
+    assert resolve_columns(frame, [0, -1], "p").nonzero()[0].tolist() == [0, 8]
+    assert resolve_columns(frame, [True] + [False] * 8, "p").sum() == 1
+    with pytest.raises(ValueError, match="`p` names a column that X does not have: 'z'"):
+        resolve_columns(frame, ["z"], "p")
+    with pytest.raises(ValueError, match=r"`p` as a mask must have one entry per column"):
+        resolve_columns(frame, [True], "p")
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ([1.0, 2.0], "Expected 2D array, got 1D"),
+        (np.zeros((2, 2, 2)), "dim 3"),
+        (np.zeros((0, 3)), "0 sample"),
+        (np.array([[1j]]), "Complex data not supported"),
+    ],
+)
+def test_as_table_refuses(X, message):
+    with pytest.raises(ValueError, match=message):
+        as_table(X)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(st.none(), st.floats(-1e6, 1e6)),
+            st.integers(-(2**31), 2**31),
+            st.one_of(st.none(), st.text(max_size=3)),
+        ),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_codec_round_trip_of_any_frame(rows):
+    frame = pd.DataFrame(rows, columns=["number", "integer", "text"]).astype(
+        {"number": float, "integer": "int64", "text": object}
+    )
+    codec = TableCodec(frame)
+    pd.testing.assert_frame_equal(codec.decode(codec.Z), frame)

@@ -1,0 +1,77 @@
+"""The direction of imports: data flows one way."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import sklearn_coopkd
+
+PACKAGE = Path(sklearn_coopkd.__file__).parent
+
+# Who may import whom. A stage (deficiency, peers, generators) sees leaves alone.
+LEAVES = {"_compat", "_containers", "_responses"}
+ALLOWED = {
+    "_compat": set(),
+    "_containers": {"_compat"},
+    "_responses": {"_containers"},
+    "_deficiency": LEAVES,
+    "_peers": LEAVES,
+    "generators": LEAVES | {"generators"},
+    # the loop is handed generator and strategies: it imports neither's module
+    "_rounds": LEAVES | {"_deficiency"},
+    "_distiller": LEAVES | {"_rounds", "_peers", "generators"},
+    "_members": set(),
+    "__init__": {"_distiller", "generators"},
+    "__main__": {"__init__", "_members"},
+}
+
+
+def _unit(path):
+    """Name of a module, or of the folder it is in."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def _imports(path):
+    """Units of this package, and private scikit-learn names, that a file imports."""
+    units, private = set(), set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            modules = [(node.module, alias.name) for alias in node.names]
+        elif isinstance(node, ast.Import):
+            modules = [(alias.name, "") for alias in node.names]
+        else:
+            continue
+        for module, name in modules:
+            parts = module.split(".")
+            if parts[0] == "sklearn_coopkd":
+                units.add(parts[1] if len(parts) > 1 else "__init__")
+            if parts[0] == "sklearn" and any(p.startswith("_") for p in [*parts, name]):
+                private.add(f"{module}.{name}")
+    return units, private
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_down(path):
+    unit = _unit(path)
+    units, _ = _imports(path)
+    assert units <= ALLOWED[unit], f"{unit} must not import {units - ALLOWED[unit]}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_private_scikit_learn_names_are_in_compat(path):
+    _, private = _imports(path)
+    assert not private or path.name == "_compat.py"
+
+
+def test_the_reader_sees_a_forbidden_import(tmp_path):
+    file = tmp_path / "bad.py"
+    file.write_text(
+        "from sklearn_coopkd._rounds import run_rounds\n"
+        "from sklearn.utils._tags import get_tags\n"
+    )
+    assert _imports(file) == ({"_rounds"}, {"sklearn.utils._tags.get_tags"})

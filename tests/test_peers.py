@@ -1,0 +1,48 @@
+import numpy as np
+
+from sklearn_coopkd._peers import AllPeers, BestPeer
+
+# three members, four rows
+DEFICIENT = np.array([[1, 1, 0, 1], [0, 1, 0, 0], [0, 0, 1, 1]], dtype=bool)
+QUALIFIED = ~DEFICIENT
+CONFIDENCE = np.array([[0.1, 0.2, 0.9, 0.3], [0.6, 0.1, 0.7, 0.8], [0.9, 0.8, 0.2, 0.1]])
+
+
+def _pairs(assigned):
+    """(teacher, student, row) of each assignment."""
+    return {tuple(map(int, triple)) for triple in np.argwhere(assigned)}
+
+
+def test_all_qualified_peers_by_hand():
+    assigned = AllPeers().select(DEFICIENT, QUALIFIED, CONFIDENCE)
+    assert _pairs(assigned) == {
+        (1, 0, 0), (2, 0, 0), (2, 0, 1), (1, 0, 3), (2, 1, 1),
+        (0, 2, 2), (1, 2, 2), (1, 2, 3),
+    }  # fmt: skip
+
+
+def test_the_surest_qualified_peer_by_hand():
+    assigned = BestPeer().select(DEFICIENT, QUALIFIED, CONFIDENCE)
+    assert _pairs(assigned) == {
+        (2, 0, 0), (2, 0, 1), (1, 0, 3), (2, 1, 1), (0, 2, 2), (1, 2, 3),
+    }  # fmt: skip
+
+
+def test_nobody_teaches_itself_and_only_the_qualified_teach():
+    rng = np.random.RandomState(0)
+    deficient = rng.rand(5, 200) < 0.4
+    qualified = rng.rand(5, 200) < 0.5  # with margins, a deficient model may qualify
+    confidence = rng.rand(5, 200)
+    every = AllPeers().select(deficient, qualified, confidence)
+    best = BestPeer().select(deficient, qualified, confidence)
+    for i in range(5):
+        assert not every[i, i].any()
+        assert not every[i][:, ~qualified[i]].any()
+        assert not every[:, i][:, ~deficient[i]].any()
+    assert not (best & ~every).any()
+    assert np.array_equal(best.sum(axis=0), every.any(axis=0))
+
+
+def test_no_rows():
+    none = np.zeros((2, 0), dtype=bool)
+    assert BestPeer().select(none, none, np.zeros((2, 0))).shape == (2, 2, 0)

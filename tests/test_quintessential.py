@@ -1,0 +1,276 @@
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+from scipy.special import expit, logit
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+
+from sklearn_coopkd import QuintessentialGenerator
+from sklearn_coopkd._responses import class_proba
+
+
+class Sigmoid:
+    """A teacher whose probability of class 1 is known: expit of the first column."""
+
+    classes_ = np.array([0, 1])
+
+    def predict_proba(self, X):
+        p = expit(np.asarray(X)[:, 0])
+        return np.column_stack([1 - p, p])
+
+
+METHODS = pytest.mark.parametrize("method", ["segment", "swap"])
+
+
+@METHODS
+def test_target_by_hand(method):
+    # p = 0.5 at 0, so alpha = 0.5 asks for 0.75, reached at logit(0.75) = 1.0986.
+    X, y = np.array([[0.0, 7.0]]), np.array([1])
+    pool = np.array([[4.0, 7.0], [-4.0, 7.0]])
+    made = QuintessentialGenerator(alpha=0.5, method=method).generate(
+        Sigmoid(), X, y, pool, np.array([1, 0])
+    )
+    assert made.success.tolist() == [True]
+    x, unmoved = made.X_pseudo[0]
+    assert unmoved == 7.0
+    # the target is reached, and not overshot by more than a step of 1/4 of the way
+    assert logit(0.75) <= x <= logit(0.75) + 1.0
+    assert made.proba[0] == pytest.approx(expit(x))
+    assert X.tolist() == [[0.0, 7.0]]
+
+
+@METHODS
+def test_the_nearest_sufficient_anchor_is_taken(method):
+    # 0.5 is too weak an anchor for a target of 0.75, 1.2 suffices, 50 is far away
+    pool = np.array([[0.5], [1.2], [50.0]])
+    made = QuintessentialGenerator(alpha=0.5, method=method).generate(
+        Sigmoid(), np.array([[0.0]]), np.array([1]), pool, np.ones(3, int)
+    )
+    assert logit(0.75) <= made.X_pseudo[0, 0] <= 1.2
+
+
+@METHODS
+def test_without_a_sufficient_anchor_the_best_is_given_and_counted(method):
+    made = QuintessentialGenerator(alpha=0.9, method=method).generate(
+        Sigmoid(), np.array([[0.0]]), np.array([1]), np.array([[0.3]]), np.array([1])
+    )
+    assert made.success.tolist() == [False]
+    assert made.X_pseudo[0, 0] == pytest.approx(0.3)
+    assert made.report["n_fallback"] == 1
+    assert made.report["n_success"] == 0
+
+
+@METHODS
+def test_without_any_anchor_the_row_stays(method):
+    made = QuintessentialGenerator(method=method).generate(
+        Sigmoid(), np.array([[0.0]]), np.array([1]), np.array([[9.0]]), np.array([0])
+    )
+    assert made.success.tolist() == [False]
+    assert made.X_pseudo.tolist() == [[0.0]]
+
+
+@METHODS
+def test_a_certain_teacher_moves_the_row_halfway(method):
+    X, y = np.array([[1.0], [2.0], [11.0], [12.0]]), np.array([0, 0, 1, 1])
+    tree = DecisionTreeClassifier().fit(X, y)
+    made = QuintessentialGenerator(method=method).generate(
+        tree, np.array([[1.0]]), np.array([0]), X[1:], y[1:]
+    )
+    assert made.report["n_saturated"] == 1
+    assert made.success.all()
+    assert made.X_pseudo[0, 0] == pytest.approx(1.5)
+
+
+@METHODS
+def test_far_anchors_are_found_if_the_near_ones_fail(method):
+    pool = np.concatenate([np.full((30, 1), 0.01) * np.arange(1, 31)[:, None], [[5.0]]])
+    made = QuintessentialGenerator(alpha=0.5, method=method).generate(
+        Sigmoid(), np.array([[0.0]]), np.array([1]), pool, np.ones(31, int)
+    )
+    assert made.success.all()
+
+
+def _frame():
+    rng = np.random.RandomState(0)
+    n = 300
+    frame = pd.DataFrame(
+        {
+            "a": rng.randn(n),
+            "b": rng.randint(0, 20, n),
+            "c": pd.Categorical(rng.choice(list("xyz"), n), categories=list("wxyz")),
+            "d": rng.randn(n),
+            "e": rng.rand(n) < 0.5,
+            "f": pd.date_range("2020-01-01", periods=n),
+        }
+    )
+    y = (frame["a"] + frame["b"] / 10 + (frame["c"] == "x") + rng.randn(n) > 1).to_numpy()
+    frame.loc[::7, "a"] = np.nan
+    return frame, y.astype(int)
+
+
+def _teacher(frame, y):
+    encode = make_column_transformer(
+        (OneHotEncoder(), ["c"]), remainder="passthrough", sparse_threshold=0
+    )
+    encode.set_params(remainder="passthrough")
+    forest = RandomForestClassifier(20, min_samples_leaf=3, random_state=0)
+    keep = make_column_transformer(
+        (OneHotEncoder(sparse_output=False), ["c"]), ("passthrough", ["a", "b", "d", "e"])
+    )
+    return make_pipeline(keep, forest).fit(frame, y)
+
+
+@METHODS
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_promises_about_columns(method, container):
+    frame, y = _frame()
+    if container == "polars":
+        frame = pl.from_pandas(frame)
+        take = lambda rows: frame[rows]  # noqa: E731
+    else:
+        take = lambda rows: frame.iloc[rows]  # noqa: E731
+    teacher = _teacher(frame, y)
+    source, pool = np.arange(100), np.arange(100, 300)
+    X = take(source)
+    made = QuintessentialGenerator(
+        alpha=0.3, method=method, immutable_features=["d"]
+    ).generate(teacher, X, y[source], take(pool), y[pool])
+    new = made.X_pseudo
+    assert type(new) is type(X)
+    assert list(new.columns) == list(X.columns)
+    assert [str(t) for t in new.dtypes] == [str(t) for t in X.dtypes]
+    as_pandas = (lambda t: t) if container == "pandas" else (lambda t: t.to_pandas())
+    old, new, seen = as_pandas(X), as_pandas(new), as_pandas(take(np.arange(300)))
+    assert np.array_equal(new["d"], old["d"])
+    assert np.array_equal(new["f"], old["f"])
+    assert np.array_equal(new["a"].isna(), old["a"].isna())
+    assert set(new["c"]) <= set("xyz")
+    for column in "abd":
+        assert new[column].min() >= seen[column].min()
+        assert new[column].max() <= seen[column].max()
+    assert (new[made.success] != old[made.success].set_axis(new[made.success].index))[
+        ["a", "b", "c", "e"]
+    ].any(axis=1).mean() > 0.9
+    # what is called a success is one when asked again
+    before = class_proba(teacher, X, teacher.classes_)[source, y[source]]
+    after = class_proba(teacher, made.X_pseudo, teacher.classes_)[source, y[source]]
+    np.testing.assert_allclose(after, made.proba)
+    target = before + 0.3 * (1 - before)
+    assert np.array_equal(made.success, after >= target - 1e-12)
+    assert made.success.mean() > 0.6  # cells that may not move cost some
+
+
+def test_swap_changes_fewer_columns():
+    frame, y = _frame()
+    teacher = _teacher(frame, y)
+    changed = {}
+    for method in ("segment", "swap"):
+        made = QuintessentialGenerator(alpha=0.5, method=method).generate(
+            teacher, frame[:100], y[:100], frame[100:], y[100:]
+        )
+        same = made.X_pseudo.fillna(0) == frame[:100].fillna(0)
+        changed[method] = (~same).to_numpy().sum(axis=1).mean()
+    assert changed["swap"] < changed["segment"]
+
+
+def test_csr_stays_csr_and_equals_dense():
+    rng = np.random.RandomState(0)
+    X = rng.rand(200, 8) * (rng.rand(200, 8) < 0.4)
+    y = (X[:, 0] > X[:, 1]).astype(int)
+    teacher = LogisticRegression().fit(X, y)
+    generator = QuintessentialGenerator(alpha=0.5, immutable_features=[7])
+    made = generator.generate(
+        teacher, sparse.csr_array(X[:50]), y[:50], sparse.csr_array(X[50:]), y[50:]
+    )
+    assert sparse.issparse(made.X_pseudo)
+    assert made.X_pseudo.format == "csr"
+    assert made.success.mean() > 0.6  # cells that may not move cost some
+    assert np.array_equal(made.X_pseudo.toarray()[:, 7], X[:50, 7])
+    again = class_proba(teacher, made.X_pseudo, teacher.classes_)
+    np.testing.assert_allclose(again[np.arange(50), y[:50]], made.proba)
+
+
+TEACHERS = [
+    LogisticRegression(max_iter=1000),
+    DecisionTreeClassifier(random_state=0),
+    DecisionTreeClassifier(max_depth=2, random_state=0),
+    RandomForestClassifier(10, random_state=0),
+    GaussianNB(),
+    KNeighborsClassifier(3),
+    LinearSVC(),
+    RidgeClassifier(),
+    NearestCentroid(),
+]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    teacher=st.sampled_from(TEACHERS),
+    seed=st.integers(0, 10_000),
+    n_features=st.integers(1, 6),
+    n_classes=st.integers(2, 4),
+    alpha=st.sampled_from([0.05, 0.3, 0.9, 1.0]),
+    method=st.sampled_from(["segment", "swap"]),
+)
+def test_success_means_success(teacher, seed, n_features, n_classes, alpha, method):
+    rng = np.random.RandomState(seed)
+    y = np.arange(60) % n_classes
+    X = rng.randn(60, n_features) + y[:, None]
+    fitted = teacher.fit(X[30:], y[30:])
+    before = X.copy()
+    generator = QuintessentialGenerator(alpha=alpha, method=method)
+    made = generator.generate(fitted, X[:30], y[:30], X[30:], y[30:], random_state=0)
+    assert np.array_equal(X, before)
+    rows = np.arange(30)
+    start = class_proba(fitted, X[:30], fitted.classes_)[rows, y[:30]]
+    end = class_proba(fitted, made.X_pseudo, fitted.classes_)[rows, y[:30]]
+    np.testing.assert_allclose(end, made.proba, atol=1e-9)
+    reached = end >= start + alpha * (1 - start) - 1e-9
+    assert reached[made.success].all()
+    # wherever the pool holds a row that reaches the target, a row is found
+    pool = class_proba(fitted, X[30:], fitted.classes_)
+    for i in rows:
+        sure = pool[y[30:] == y[i], y[i]]
+        if (sure >= start[i] + alpha * (1 - start[i])).any():
+            assert made.success[i]
+    assert np.isfinite(made.X_pseudo).all()
+    again = generator.generate(fitted, X[:30], y[:30], X[30:], y[30:], random_state=0)
+    assert np.array_equal(made.X_pseudo, again.X_pseudo)
+
+
+def test_max_pool_bounds_what_the_teacher_is_asked():
+    rng = np.random.RandomState(0)
+    X, y = rng.randn(5000, 3), np.arange(5000) % 2
+    asked = QuintessentialGenerator(alpha=1.0, max_pool=50).generate(
+        Sigmoid(), X[:10], y[:10], X[10:], y[10:], random_state=0
+    )
+    assert asked.report["teacher_rows"] <= 10 + 50 + 10 * 5 * 6
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"alpha": 0}, {"alpha": 1.1}, {"method": "walk"}, {"n_neighbors": 0}, {"max_pool": 0}],
+)
+def test_bad_parameters(params):
+    generator = QuintessentialGenerator(**params)
+    with pytest.raises(ValueError, match=next(iter(params))):
+        generator.generate(Sigmoid(), np.ones((1, 1)), [1], np.ones((1, 1)), [1])
+
+
+def test_unknown_columns_and_lengths_are_refused():
+    X, y = np.zeros((2, 1)), np.array([0, 1])
+    with pytest.raises(ValueError, match="`immutable_features` names a column"):
+        QuintessentialGenerator(immutable_features=["z"]).generate(Sigmoid(), X, y, X, y)
+    with pytest.raises(ValueError, match="one entry per row"):
+        QuintessentialGenerator().generate(Sigmoid(), X, y[:1], X, y)
