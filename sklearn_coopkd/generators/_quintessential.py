@@ -175,7 +175,7 @@ class QuintessentialGenerator(BaseEstimator):
 
     def _generate(self, teacher, X, y, X_pool, y_pool, rng):
         """Compute `generate` for validated input."""
-        chosen = _anchor_rows(X_pool, y_pool, y, self.max_pool, rng)
+        chosen = _anchor_rows(X_pool, y_pool, self.max_pool, rng)
         X_pool, y_pool = take_rows(X_pool, chosen), y_pool[chosen]
         codec = TableCodec(concat_rows([X_pool, X]), self.categorical_features)
         immutable = resolve_columns(X, self.immutable_features, "immutable_features")
@@ -185,21 +185,23 @@ class QuintessentialGenerator(BaseEstimator):
         return search.result(*walk(search, pairs))
 
 
-def _anchor_rows(X_pool, y_pool, y, max_pool, rng):
-    """Distinct rows of the needed classes, at most `max_pool`, equal class shares."""
-    needed = np.unique(y)
-    chosen = []
-    for label in needed:
+def _anchor_rows(X_pool, y_pool, max_pool, rng):
+    """Distinct rows, at most `max_pool`, an equal share of each class.
+
+    Does not depend on the sources: what is made of a row must not change with its
+    company in the call.
+    """
+    labels = np.unique(y_pool)
+    share = max(1, max_pool // max(1, len(labels)))
+    chosen = [np.empty(0, dtype=np.intp)]
+    for label in labels:
         rows = np.flatnonzero(y_pool == label)
-        share = max(1, max_pool // len(needed))
         if len(rows) > share:
             rows = np.sort(rng.choice(rows, share, replace=False))
-        if len(rows):
-            # a repeated row must not fill all places among the nearest anchors
-            _, first = np.unique(row_keys(take_rows(X_pool, rows)), return_index=True)
-            rows = rows[np.sort(first)]
-        chosen.append(rows)
-    return np.concatenate(chosen) if chosen else np.empty(0, dtype=np.intp)
+        # a repeated row must not fill all places among the nearest anchors
+        _, first = np.unique(row_keys(take_rows(X_pool, rows)), return_index=True)
+        chosen.append(rows[np.sort(first)])
+    return np.concatenate(chosen)
 
 
 @dataclass
@@ -239,14 +241,14 @@ class _Search:
         self.alpha = alpha
 
     def _scale(self):
-        """Standard deviation of each numeric column; 1 for categories and CSR."""
+        """Standard deviation of each numeric column of the pool; 1 for categories."""
         if self.is_sparse:
             return None
-        Z = self.codec.Z
-        known = ~np.isnan(Z)
+        known = ~np.isnan(self.Z_pool)
         count = np.maximum(known.sum(axis=0), 1)
-        mean = np.where(known, Z, 0).sum(axis=0) / count
-        std = np.sqrt(np.where(known, (Z - mean) ** 2, 0).sum(axis=0) / count)
+        mean = np.where(known, self.Z_pool, 0).sum(axis=0) / count
+        square = np.where(known, (self.Z_pool - mean) ** 2, 0).sum(axis=0)
+        std = np.sqrt(square / count)
         return np.where(self.whole | (std == 0), 1.0, std)
 
     def ask(self, Z, y_idx):
@@ -370,7 +372,7 @@ class _Search:
         numeric = self.movable & ~self.whole
         scale = self.scale[numeric]
         # a missing cell counts as a typical one
-        typical = np.nan_to_num(_column_medians(self.codec.Z[:, numeric]))
+        typical = np.nan_to_num(_column_medians(self.Z_pool[:, numeric]))
         parts = [
             np.where(np.isnan(part[:, numeric]), typical, part[:, numeric]) / scale
             for part in (Z, Z_pool)

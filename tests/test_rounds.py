@@ -1,0 +1,329 @@
+"""The loop: the paper's method by hand, no leaks, the gate, rounds, weights."""
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import StratifiedKFold, TimeSeriesSplit
+from sklearn.naive_bayes import GaussianNB
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_coopkd import CooperativeDistiller, GeneratedSamples
+from sklearn_coopkd._rounds import Folds
+
+
+class Threshold(ClassifierMixin, BaseEstimator):
+    """Class 1 if a column exceeds 0, with a fixed sureness; remembers its rows."""
+
+    def __init__(self, column=0, sureness=0.8):
+        self.column = column
+        self.sureness = sureness
+
+    def fit(self, X, y, sample_weight=None):
+        self.classes_ = np.array([0, 1])
+        self.X_, self.y_, self.weight_ = X.copy(), y.copy(), sample_weight
+        return self
+
+    def predict_proba(self, X):
+        check_is_fitted(self)
+        p = np.where(X[:, self.column] > 0, self.sureness, 1 - self.sureness)
+        return np.column_stack([1 - p, p])
+
+    def predict(self, X):
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+class Shift(BaseEstimator):
+    """Moves each row by 0.01 in the first column: a generator that is easy to follow."""
+
+    def generate(self, teacher, X, y, X_pool, y_pool, *, random_state=None):
+        proba = teacher.predict_proba(X)[np.arange(len(y)), y]
+        return GeneratedSamples(X + [[0.01, 0.0]], np.ones(len(y), bool), proba)
+
+
+# Member "a" looks at the first column, "b" at the second. The label is 1 iff:
+X_HAND = np.array(
+    [
+        [1.0, 1.0],  # both right
+        [-1.0, -1.0],  # both right
+        [1.0, -1.0],  # label 1: a right, b wrong
+        [-1.0, 1.0],  # label 0: a right, b wrong
+        [2.0, -2.0],  # label 0: b right, a wrong
+        [3.0, 3.0],  # label 0: both wrong
+        [4.0, 4.0],  # both right
+        [-4.0, -4.0],  # both right
+    ]
+)
+Y_HAND = np.array([1, 0, 1, 0, 0, 0, 1, 0])
+
+
+def hand_distiller(**params):
+    members = [("a", Threshold(0)), ("b", Threshold(1))]
+    params = {"validation": None, "peer_selection": "all", "cv": 2} | params
+    return CooperativeDistiller(members, generator=Shift(), combine="vote", **params)
+
+
+def test_the_papers_method_by_hand():
+    """R_{a->b} are rows 2 and 3, R_{b->a} is row 4; row 5 finds no teacher."""
+    distiller = hand_distiller(max_iter=1).fit(X_HAND, Y_HAND)
+    assert distiller.transfer_matrix_.tolist() == [[0, 2], [1, 0]]
+    to_b, to_a = distiller.pseudo_samples_.b, distiller.pseudo_samples_.a
+    assert to_b.source.tolist() == [2, 3]
+    assert to_b.teacher.tolist() == ["a", "a"]
+    assert to_b.y.tolist() == [1, 0]
+    np.testing.assert_allclose(to_b.X, [[1.01, -1.0], [-0.99, 1.0]])
+    np.testing.assert_allclose(to_a.X, [[2.01, -2.0]])
+    assert to_a.y.tolist() == [0]
+    # the students were fitted on all rows and their lesson
+    b = distiller.named_estimators_.b
+    np.testing.assert_allclose(b.X_, np.vstack([X_HAND, to_b.X]))
+    assert b.y_.tolist() == [*Y_HAND, 1, 0]
+    assert distiller.initial_estimators_[1].X_.tolist() == X_HAND.tolist()
+    record = distiller.history_[1]
+    assert (record["student"], record["deficient"], record["taught"]) == ("b", 3, 2)
+    assert record["accepted"]
+    assert np.isnan(record["score_after"])
+    assert distiller.n_iter_ == 1
+    assert distiller.termination_condition_ == "max_iter"
+
+
+def test_a_repeated_lesson_is_not_given_twice():
+    """The members never change their mind, so round 2 makes the same samples."""
+    distiller = hand_distiller(max_iter=3, cv=3).fit(X_HAND, Y_HAND)
+    assert distiller.transfer_matrix_.tolist() == [[0, 2], [1, 0]]
+    assert distiller.pseudo_samples_.b.round.tolist() == [1, 1]
+
+
+def test_nothing_to_teach():
+    X, y = X_HAND[[0, 1, 6, 7]], Y_HAND[[0, 1, 6, 7]]
+    distiller = hand_distiller(max_iter=5).fit(X, y)
+    assert distiller.termination_condition_ == "nothing_to_teach"
+    assert distiller.n_iter_ == 1
+    assert distiller.transfer_matrix_.sum() == 0
+    assert len(distiller.pseudo_samples_.a.y) == 0
+    assert distiller.pseudo_samples_.a.X.shape == (0, 2)
+
+
+def test_the_gate_keeps_students_that_do_not_change():
+    """A Threshold learns nothing, so no lesson helps and none is kept."""
+    distiller = hand_distiller(validation="cross-fit", max_iter=5).fit(X_HAND, Y_HAND)
+    assert distiller.termination_condition_ == "no_improvement"
+    assert distiller.n_iter_ == 1
+    assert [r["accepted"] for r in distiller.history_] == [False, False]
+    assert distiller.transfer_matrix_.sum() == 0
+    assert distiller.estimators_ == distiller.initial_estimators_
+
+
+def test_weights_of_pseudo_samples():
+    weight = np.arange(1.0, 9.0)
+    distiller = hand_distiller(pseudo_weight=0.5)
+    distiller.fit(X_HAND, Y_HAND, sample_weight=weight)
+    assert distiller.pseudo_samples_.b.weight.tolist() == [1.5, 2.0]
+    fitted = distiller.named_estimators_.b
+    assert fitted.weight_.tolist() == [*weight, 1.5, 2.0]
+
+
+def test_equal_sources_make_one_sample_of_their_joint_weight():
+    X, y = np.vstack([X_HAND, X_HAND[2:3]]), np.append(Y_HAND, 1)
+    distiller = hand_distiller().fit(X, y)
+    lesson = distiller.pseudo_samples_.b
+    assert lesson.source.tolist() == [2, 3]
+    assert lesson.weight.tolist() == [2.0, 1.0]
+
+
+class Copy(Shift):
+    """Gives the source row back."""
+
+    def generate(self, teacher, X, y, X_pool, y_pool, *, random_state=None):
+        proba = teacher.predict_proba(X)[np.arange(len(y)), y]
+        return GeneratedSamples(X.copy(), np.ones(len(y), bool), proba)
+
+
+class Failing(Shift):
+    """Reaches its aim nowhere."""
+
+    def generate(self, teacher, X, y, X_pool, y_pool, *, random_state=None):
+        made = super().generate(teacher, X, y, X_pool, y_pool)
+        return GeneratedSamples(made.X_pseudo, ~made.success, made.proba)
+
+
+@pytest.mark.parametrize("generator", [Copy(), Failing()])
+def test_copies_and_failures_are_not_taught(generator):
+    distiller = hand_distiller().set_params(generator=generator).fit(X_HAND, Y_HAND)
+    assert distiller.transfer_matrix_.sum() == 0
+
+
+def test_max_pseudo_caps_the_lesson():
+    distiller = hand_distiller(max_pseudo=0.125).fit(X_HAND, Y_HAND)
+    assert distiller.transfer_matrix_.tolist() == [[0, 1], [1, 0]]
+
+
+# --- no leaks -------------------------------------------------------------------------
+
+
+class Recorder(ClassifierMixin, BaseEstimator):
+    """Writes down which rows its fit saw (first column: id); learns from the others."""
+
+    def __init__(self, C=1.0):
+        self.C = C
+
+    def fit(self, X, y, sample_weight=None):
+        self.seen_ = {round(float(i)) for i in X[:, 0]}
+        self.n_fit_ = len(y)
+        self.model_ = LogisticRegression(C=self.C).fit(X[:, 1:], y, sample_weight)
+        self.classes_ = self.model_.classes_
+        return self
+
+    def predict_proba(self, X):
+        return self.model_.predict_proba(X[:, 1:])
+
+    def predict(self, X):
+        return self.model_.predict(X[:, 1:])
+
+
+SOURCES = []
+
+
+class Tracing(BaseEstimator):
+    """Marks a pseudo-sample with its source; notes what the teacher had seen."""
+
+    def generate(self, teacher, X, y, X_pool, y_pool, *, random_state=None):
+        seen = teacher.estimator.seen_
+        ids, pool = X[:, 0].round(), X_pool[:, 0].round()
+        SOURCES.append((set(ids.astype(int)), set(pool.astype(int)), set(seen)))
+        moved = X + np.r_[0.0, np.full(X.shape[1] - 1, 0.01)]
+        proba = teacher.predict_proba(X)[np.arange(len(y)), y]
+        return GeneratedSamples(moved, np.ones(len(y), bool), proba)
+
+
+def _noisy(n=120):
+    rng = np.random.RandomState(0)
+    X = rng.randn(n, 3)
+    y = (X[:, 0] + X[:, 1] ** 2 + rng.randn(n) > 0.8).astype(int)
+    return np.column_stack([np.arange(n), X]), y
+
+
+@pytest.mark.parametrize("max_iter", [1, 2])
+def test_nothing_that_is_judged_on_a_fold_has_seen_a_part_of_it(max_iter):
+    X, y = _noisy()
+    cv = StratifiedKFold(4)
+    judged = []
+
+    def scorer(estimator, X_fold, y_fold):
+        judged.append((estimator, set(X_fold[:, 0].astype(int))))
+        return -log_loss(y_fold, estimator.predict_proba(X_fold))
+
+    SOURCES.clear()
+    members = [("weak", Recorder(C=1e-3)), ("strong", Recorder(C=10.0))]
+    CooperativeDistiller(
+        members, generator=Tracing(), cv=cv, max_iter=max_iter, scoring=scorer
+    ).fit(X, y)
+    folds = [set(test) for _, test in cv.split(X, y)]
+    everything = set(range(len(y)))
+    taught = 0
+    for estimator, rows in judged:
+        fold = next(f for f in folds if f == rows)
+        # pseudo-samples carry the id of their source
+        assert estimator.seen_ == everything - fold
+        taught += estimator.n_fit_ > len(y) - len(fold)
+    assert taught > 0
+    assert SOURCES
+    for sources, pool, seen in SOURCES:
+        assert not sources & seen  # a teacher is out of sample on what it teaches
+        assert pool <= seen  # anchors are rows of the teacher
+
+
+def test_hold_out_rows_reach_no_student():
+    X, y = _noisy()
+    judged = set()
+
+    def scorer(estimator, X_fold, y_fold):
+        judged.update(X_fold[:, 0].astype(int))
+        return -log_loss(y_fold, estimator.predict_proba(X_fold))
+
+    members = [("weak", Recorder(C=1e-3)), ("strong", Recorder(C=10.0))]
+    distiller = CooperativeDistiller(
+        members, generator=Tracing(), validation=0.25, scoring=scorer, random_state=0
+    ).fit(X, y)
+    assert len(judged) == 30
+    for student in [*distiller.estimators_, *distiller.initial_estimators_]:
+        assert student.seen_ == set(range(120)) - judged
+
+
+# --- the gate -------------------------------------------------------------------------
+
+
+def test_accepted_students_improve_by_more_than_tol(cancer):
+    members = [
+        ("logistic", LogisticRegression()),
+        ("tree", DecisionTreeClassifier(random_state=0)),
+        ("bayes", GaussianNB()),
+    ]
+    for tol in (0.0, 0.2):
+        distiller = CooperativeDistiller(members, tol=tol, max_iter=2, random_state=0)
+        distiller.fit(*cancer)
+        for record in distiller.history_:
+            gain = record["score_after"] - record["score_before"]
+            assert record["accepted"] == (gain > tol)
+        assert any(r["accepted"] for r in distiller.history_) == (
+            distiller.transfer_matrix_.sum() > 0
+        )
+
+
+def test_scores_of_the_gate_are_those_of_a_fit_without_the_fold(cancer):
+    """The gate's score equals that of an ungated fit on the other folds' rows.
+
+    Independent of the cache: with folds given as the remaining ones, the method is
+    run from scratch on the rows outside fold f and scored on f.
+    """
+    X, y = cancer
+    members = [("bayes", GaussianNB()), ("logistic", LogisticRegression(C=0.01))]
+    splits = list(StratifiedKFold(3).split(X, y))
+    gated = CooperativeDistiller(members, cv=splits, random_state=0).fit(X, y)
+    after, weight = np.zeros((3, 2)), np.zeros(3)
+    for f, (train, test) in enumerate(splits):
+        others = [g for g in range(3) if g != f]
+        position = {row: k for k, row in enumerate(train)}
+        inner = [
+            (
+                [position[r] for r in np.intersect1d(splits[g][0], train)],
+                [position[r] for r in np.intersect1d(splits[g][1], train)],
+            )
+            for g in others
+        ]
+        ungated = CooperativeDistiller(
+            members, cv=inner, validation=None, combine="vote", random_state=0
+        ).fit(X[train], y[train])
+        weight[f] = len(test)
+        for j, student in enumerate(ungated.estimators_):
+            after[f, j] = -log_loss(y[test], student.predict_proba(X[test]))
+    expected = np.average(after, axis=0, weights=weight)
+    found = [record["score_after"] for record in gated.history_]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+# --- folds ----------------------------------------------------------------------------
+
+
+def test_exclusions_of_a_partition():
+    test = np.array([[1, 1, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0], [0, 0, 0, 0, 1, 1]], bool)
+    folds = Folds(~test, test, (0, 1, 2), (), {})
+    assert folds.rows(()).tolist() == [0, 1, 2, 3, 4, 5]
+    assert folds.rows((0, 2)).tolist() == [2, 3]
+    assert folds.asked((0, 2)).tolist() == [0, 1, 4, 5]
+    assert folds.children(()) == {0: (0,), 1: (1,), 2: (2,)}
+    assert folds.children((1,)) == {0: (0, 1), 2: (1, 2)}
+    # nothing would remain to train on
+    assert folds.children((0, 1)) == {}
+
+
+def test_exclusions_of_a_time_series_never_train_on_the_future():
+    splits = list(TimeSeriesSplit(3).split(np.zeros(8)))
+    train, test = np.zeros((3, 8), bool), np.zeros((3, 8), bool)
+    for k, (a, b) in enumerate(splits):
+        train[k, a], test[k, b] = True, True
+    folds = Folds(train, test, (0, 1, 2), (), {})
+    for exclusion in [(0,), (1,), (0, 1), (1, 2)]:
+        assert folds.rows(exclusion).max() < folds.asked(exclusion).min()
