@@ -237,6 +237,7 @@ class _Search:
         self.teacher_rows = 0
         self.n_fallback = 0
         self.scale = self._scale()
+        self.embedding = None if self.is_sparse else self._embedding()
         self.pool_idx = both[:n_pool]
         self.alpha = alpha
 
@@ -289,7 +290,7 @@ class _Search:
             unasked = np.isinf(pool_proba[:-1]) & np.isin(self.y_pool, self.y[lost])
             rows = np.flatnonzero(unasked)
             pool_proba[rows] = self.ask(self.Z_pool[rows], self.pool_idx[rows])
-            near[lost], distance[lost] = self._surest(lost, pool_proba, near.shape[1])
+            self._surest(lost, pool_proba, near, distance)
             reaches[lost] = pool_proba[near[lost]] >= self.target[lost][:, None]
         lost = ~reaches.any(axis=1)
         self.n_fallback = int(lost.sum())
@@ -323,12 +324,14 @@ class _Search:
             return sparse.vstack([first, second], format="csr")
         return np.concatenate([first, second])
 
-    def _by_class(self):
-        """Pool rows and source rows of each class, sources in bounded batches."""
-        for label in np.unique(self.y):
+    def _by_class(self, sources):
+        """Pool rows and sources of each class that has both, in bounded batches."""
+        for label in np.unique(self.y[sources]):
             pool = np.flatnonzero(self.y_pool == label)
-            rows = np.flatnonzero(self.y == label)
-            step = max(1, MAX_DISTANCE_CELLS // max(1, len(pool)))
+            if not len(pool):
+                continue
+            rows = sources[self.y[sources] == label]
+            step = max(1, MAX_DISTANCE_CELLS // len(pool))
             for begin in range(0, len(rows), step):
                 yield pool, rows[begin : begin + step]
 
@@ -336,53 +339,62 @@ class _Search:
         """The k nearest pool rows of the same class: positions (-1: none), distances."""
         near = np.full((len(self.y), k), -1)
         distance = np.full((len(self.y), k), np.inf)
-        for pool, rows in self._by_class():
-            if not len(pool):
-                continue
-            found = self._squared_distances(self.Z[rows], self.Z_pool[pool])
-            # the row itself is no anchor
-            found[found <= 1e-12] = np.inf
-            width = min(k, len(pool))
-            order = np.argpartition(found, width - 1, axis=1)[:, :width]
-            values = np.take_along_axis(found, order, axis=1)
-            near[rows, :width] = np.where(np.isfinite(values), pool[order], -1)
-            distance[rows, :width] = values
+        for pool, rows in self._by_class(np.arange(len(self.y))):
+            found = self._squared_distances(rows, pool)
+            self._keep_first(found, found, pool, rows, near, distance)
         return near, distance
 
-    def _surest(self, sources, pool_proba, k):
-        """As `_candidates`: the nearest that reach the target, else the surest k."""
-        near = np.full((len(sources), k), -1)
-        distance = np.full((len(sources), k), np.inf)
-        for at, source in enumerate(sources):
-            pool = np.flatnonzero(self.y_pool == self.y[source])
-            if not len(pool):
-                continue
-            found = self._squared_distances(self.Z[[source]], self.Z_pool[pool])[0]
-            pool, found = pool[found > 1e-12], found[found > 1e-12]
-            sure = pool_proba[pool] >= self.target[source]
-            key = np.where(sure, found, np.inf) if sure.any() else -pool_proba[pool]
-            order = np.argsort(key, kind="stable")[:k]
-            near[at, : len(order)] = pool[order]
-            distance[at, : len(order)] = found[order]
-        return near, distance
+    def _surest(self, sources, pool_proba, near, distance):
+        """Fill in, for the given sources, the nearest that reach the target.
 
-    def _squared_distances(self, Z, Z_pool):
-        if self.is_sparse:
-            return euclidean_distances(Z, Z_pool, squared=True)
+        Where none does, those to which the teacher gives the highest probability.
+        """
+        near[sources], distance[sources] = -1, np.inf
+        for pool, rows in self._by_class(sources):
+            found = self._squared_distances(rows, pool)
+            sure = (pool_proba[pool] >= self.target[rows][:, None]) & np.isfinite(found)
+            hopeless = ~sure.any(axis=1)
+            key = np.where(sure, found, np.inf)
+            unreached = np.broadcast_to(-pool_proba[pool], found.shape)
+            key[hopeless] = np.where(np.isfinite(found), unreached, np.inf)[hopeless]
+            self._keep_first(key, found, pool, rows, near, distance)
+
+    @staticmethod
+    def _keep_first(key, found, pool, rows, near, distance):
+        """Write the pool rows with the smallest finite keys, and their distances."""
+        width = min(near.shape[1], len(pool))
+        order = np.argpartition(key, width - 1, axis=1)[:, :width]
+        finite = np.isfinite(np.take_along_axis(key, order, axis=1))
+        near[rows, :width] = np.where(finite, pool[order], -1)
+        distance[rows, :width] = np.take_along_axis(found, order, axis=1)
+
+    def _embedding(self):
+        """Numeric columns in units of their scale; a missing cell counts as typical."""
         numeric = self.movable & ~self.whole
-        scale = self.scale[numeric]
-        # a missing cell counts as a typical one
-        typical = np.nan_to_num(_column_medians(self.Z_pool[:, numeric]))
-        parts = [
-            np.where(np.isnan(part[:, numeric]), typical, part[:, numeric]) / scale
-            for part in (Z, Z_pool)
-        ]
-        distance = np.zeros((len(Z), len(Z_pool)))
-        if numeric.any():
-            distance += euclidean_distances(*parts, squared=True)
-        for j in np.flatnonzero(self.movable & self.whole):
-            differ = Z[:, j][:, None] != Z_pool[:, j]
-            distance += differ & ~np.isnan(Z[:, j])[:, None] & ~np.isnan(Z_pool[:, j])
+        Z = self.codec.Z[:, numeric]
+        missing = np.isnan(Z)
+        if missing.any():
+            typical = np.nan_to_num(_column_medians(self.Z_pool[:, numeric]))
+            Z = np.where(missing, typical, Z)
+        Z = Z / self.scale[numeric]
+        return Z[: len(self.y_pool)], Z[len(self.y_pool) :]
+
+    def _squared_distances(self, rows, pool):
+        """Between sources and pool rows; infinite to a copy of the source."""
+        if self.is_sparse:
+            distance = euclidean_distances(self.Z[rows], self.Z_pool[pool], squared=True)
+        else:
+            distance = np.zeros((len(rows), len(pool)))
+            pool_points, points = self.embedding
+            if points.shape[1]:
+                distance += euclidean_distances(
+                    points[rows], pool_points[pool], squared=True
+                )
+            for j in np.flatnonzero(self.movable & self.whole):
+                own, other = self.Z[rows, j][:, None], self.Z_pool[pool, j]
+                distance += (own != other) & ~np.isnan(own) & ~np.isnan(other)
+        # the row itself is no anchor
+        distance[distance <= 1e-12] = np.inf
         return distance
 
     def at(self, start, end, t):

@@ -1,0 +1,620 @@
+"""The estimator's contract beyond scikit-learn's common checks."""
+
+import pickle
+import warnings
+from inspect import signature
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import sklearn
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+)
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    Perceptron,
+    RidgeClassifier,
+)
+from sklearn.metrics import log_loss, make_scorer
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    LeaveOneOut,
+    RepeatedStratifiedKFold,
+    ShuffleSplit,
+    StratifiedKFold,
+    TimeSeriesSplit,
+    cross_validate,
+)
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+
+from sklearn_coopkd import CooperativeDistiller, QuintessentialGenerator
+
+
+def assert_works(distiller, X, y, **fit_params):
+    """Fit; labels are the original ones, probabilities are probabilities."""
+    distiller.fit(X, y, **fit_params)
+    labels = np.unique(y)
+    assert np.array_equal(distiller.classes_, labels)
+    assert set(distiller.predict(X)) <= set(labels)
+    proba = distiller.predict_proba(X)
+    assert proba.shape == (len(y), len(labels))
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+    for student in distiller.estimators_:
+        assert set(student.predict(X)) <= set(labels)
+    return distiller
+
+
+# --- drop-in for StackingClassifier ---------------------------------------------------
+
+
+def test_a_stacking_call_works_after_changing_the_name(members, iris):
+    call = {
+        "estimators": members,
+        "final_estimator": LogisticRegression(C=2.0),
+        "cv": 3,
+        "n_jobs": 1,
+        "verbose": 0,
+    }
+    stacking = StackingClassifier(**call).fit(*iris)
+    distiller = assert_works(CooperativeDistiller(**call), *iris)
+    assert distiller.transform(iris[0]).shape == stacking.transform(iris[0]).shape
+    assert distiller.final_estimator_.C == 2.0
+    names = [n.split("_", 1)[1] for n in stacking.get_feature_names_out()]
+    mine = [n.split("_", 1)[1] for n in distiller.get_feature_names_out()]
+    assert mine == names
+    assert set(distiller.named_estimators_) == set(stacking.named_estimators_)
+
+
+@pytest.mark.parametrize("combine", ["stack", "vote", "best"])
+@pytest.mark.parametrize("validation", ["cross-fit", 0.3, None])
+def test_all_ways_to_combine_and_validate(members, iris, combine, validation):
+    distiller = CooperativeDistiller(
+        members, combine=combine, validation=validation, random_state=0
+    )
+    assert_works(distiller, *iris)
+    assert distiller.score(*iris) > 0.9
+    np.testing.assert_allclose(
+        np.exp(distiller.predict_log_proba(iris[0])), distiller.predict_proba(iris[0])
+    )
+    assert hasattr(distiller, "decision_function") == (
+        combine == "stack"
+        or (
+            combine == "best"
+            and hasattr(distiller.estimators_[distiller.best_index_], "decision_function")
+        )
+    )
+
+
+def test_binary_transform_has_one_column_per_member(members, cancer):
+    distiller = CooperativeDistiller(members, random_state=0).fit(*cancer)
+    assert distiller.transform(cancer[0]).shape == (200, 3)
+    assert distiller.get_feature_names_out().tolist() == [
+        "cooperativedistiller_logistic",
+        "cooperativedistiller_tree",
+        "cooperativedistiller_bayes",
+    ]
+
+
+def test_best_is_the_student_with_the_best_score(members, cancer):
+    distiller = CooperativeDistiller(members, combine="best", random_state=0).fit(*cancer)
+    assert distiller.best_index_ == np.argmax(distiller.scores_)
+    best = distiller.estimators_[distiller.best_index_]
+    assert np.array_equal(distiller.predict(cancer[0]), best.predict(cancer[0]))
+    np.testing.assert_array_equal(
+        distiller.predict_proba(cancer[0]), best.predict_proba(cancer[0])
+    )
+
+
+# --- labels, containers, cells --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array(["setosa", "versicolor", "virginica"]),
+        np.array(["x", "yy", "zzz"], dtype=object),
+        np.array([-5, 0, 1000]),
+        np.array([1.0, 2.0, 3.0]),
+    ],
+    ids=["str", "object", "int", "float"],
+)
+def test_labels(members, iris, labels):
+    assert_works(CooperativeDistiller(members), iris[0], labels[iris[1]])
+
+
+def test_boolean_labels_and_a_series(members, cancer):
+    y = pd.Series(cancer[1].astype(bool))
+    distiller = assert_works(CooperativeDistiller(members), cancer[0], y)
+    assert distiller.predict(cancer[0]).dtype == bool
+
+
+def mixed_table(n=240):
+    rng = np.random.RandomState(0)
+    frame = pd.DataFrame(
+        {
+            "amount": rng.rand(n) * 100,
+            "age": rng.randint(18, 80, n),
+            "home": pd.Categorical(rng.choice(["own", "rent", "other"], n)),
+            "job": rng.choice(["a", "b", "c", "d"], n),
+        }
+    )
+    noise = rng.randn(n)
+    y = frame["amount"] / 50 + frame["age"] / 40 + (frame["home"] == "own") + noise > 3
+    return frame, np.where(y, "yes", "no")
+
+
+def column_members():
+    def encode():
+        return make_column_transformer(
+            (StandardScaler(), ["amount", "age"]),
+            (OneHotEncoder(sparse_output=False), ["home", "job"]),
+        )
+
+    return [
+        ("logistic", make_pipeline(encode(), LogisticRegression())),
+        ("tree", make_pipeline(encode(), DecisionTreeClassifier(random_state=0))),
+        ("bayes", make_pipeline(encode(), GaussianNB())),
+    ]
+
+
+@pytest.mark.parametrize("method", ["segment", "swap"])
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_frames_reach_members_by_name(container, method):
+    frame, y = mixed_table()
+    X = pl.from_pandas(frame) if container == "polars" else frame
+    before = X.clone() if container == "polars" else X.copy()
+    distiller = CooperativeDistiller(
+        column_members(), generator=QuintessentialGenerator(method=method)
+    )
+    assert_works(distiller, X, y)
+    assert distiller.feature_names_in_.tolist() == list(frame.columns)
+    assert distiller.n_features_in_ == 4
+    assert X.equals(before)
+    taught = distiller.pseudo_samples_.logistic.X
+    assert type(taught) is type(X)
+    assert list(taught.dtypes) == list(X.dtypes)
+    with pytest.raises(ValueError, match="feature names"):
+        distiller.predict(X[["age", "amount", "home", "job"]])
+
+
+def test_missing_cells(cancer):
+    X = cancer[0].copy()
+    X[::5, 2] = np.nan
+    members = [
+        ("boosting", HistGradientBoostingClassifier(max_iter=10)),
+        ("tree", DecisionTreeClassifier(max_depth=3)),
+    ]
+    distiller = assert_works(CooperativeDistiller(members), X, cancer[1])
+    assert distiller.__sklearn_tags__().input_tags.allow_nan
+    for lesson in distiller.pseudo_samples_.values():
+        assert np.array_equal(np.isnan(lesson.X), np.isnan(X[lesson.source]))
+
+
+@pytest.mark.parametrize("format", ["csr", "csc", "coo"])
+def test_sparse(format):
+    rng = np.random.RandomState(0)
+    X = sparse.random(150, 20, 0.3, format="csr", random_state=0)
+    y = (X @ rng.randn(20) + rng.randn(150) * 0.3 > 0).astype(int)
+    members = [
+        ("logistic", LogisticRegression()),
+        ("tree", DecisionTreeClassifier(max_depth=4, random_state=0)),
+    ]
+    distiller = CooperativeDistiller(members, validation=None)
+    assert_works(distiller, X.asformat(format), y)
+    assert distiller.transfer_matrix_.sum() > 0
+    assert sparse.issparse(distiller.pseudo_samples_.tree.X)
+
+
+def test_lists(members, iris):
+    assert_works(CooperativeDistiller(members), iris[0].tolist(), iris[1].tolist())
+
+
+# --- members of every kind ------------------------------------------------------------
+
+ALL_CLASSIFIERS = [
+    (name, kind)
+    for name, kind in sklearn.utils.all_estimators(type_filter="classifier")
+    # needs an estimator, in spite of its default
+    if name != "SelfTrainingClassifier"
+    and all(
+        p.default is not p.empty or p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+        for n, p in signature(kind.__init__).parameters.items()
+        if n != "self"
+    )
+]
+
+
+@pytest.mark.parametrize(("name", "kind"), ALL_CLASSIFIERS, ids=lambda v: str(v)[:40])
+def test_every_classifier_of_scikit_learn_is_a_member(name, kind):
+    X, y = load_iris(return_X_y=True)
+    if name == "CategoricalNB":  # its categories are small integers, all seen
+        X = (X > np.median(X, axis=0)).astype(int)
+    with warnings.catch_warnings():
+        # those of the member itself: convergence, deprecation, collinearity
+        warnings.simplefilter("ignore")
+        members = [("logistic", LogisticRegression(max_iter=1000)), ("other", kind())]
+        distiller = CooperativeDistiller(members, random_state=0).fit(X, y)
+        assert distiller.score(X, y) > 0.6
+        assert len(distiller.estimators_) == 2
+        np.testing.assert_allclose(distiller.predict_proba(X).sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("combine", ["stack", "vote", "best"])
+def test_members_without_probabilities(cancer, combine):
+    members = [
+        ("svc", LinearSVC()),
+        ("ridge", RidgeClassifier()),
+        ("perceptron", Perceptron()),
+    ]
+    distiller = CooperativeDistiller(members, combine=combine, random_state=0)
+    assert_works(distiller, *cancer)
+    proba = distiller.predict_proba(cancer[0])
+    agree = distiller.classes_[proba.argmax(axis=1)] == distiller.predict(cancer[0])
+    assert agree.all()
+
+
+def test_probabilities_of_decision_values_are_calibrated(cancer):
+    """A member that only scores votes as well as its calibrated self."""
+    distiller = CooperativeDistiller(
+        [("ridge", RidgeClassifier())], combine="vote", random_state=0
+    ).fit(*cancer)
+    raw = distiller.named_estimators_.ridge.decision_function(cancer[0])
+    raw = 1 / (1 + np.exp(-raw))
+    loss = log_loss(cancer[1], distiller.predict_proba(cancer[0]))
+    assert loss < log_loss(cancer[1], raw)
+
+
+def test_drop_and_set_params(members, iris):
+    distiller = CooperativeDistiller(members, random_state=0)
+    distiller.set_params(tree="drop", logistic__C=3.0)
+    assert_works(distiller, *iris)
+    assert len(distiller.estimators_) == 2
+    assert distiller.transfer_matrix_.shape == (2, 2)
+    assert distiller.named_estimators_.tree == "drop"
+    assert distiller.named_estimators_.logistic.C == 3.0
+    assert [n for n in distiller.get_feature_names_out() if "tree" in n] == []
+
+
+def test_frozen_members_teach_and_are_never_refitted(cancer):
+    X, y = cancer
+    teacher = RandomForestClassifier(20, random_state=0).fit(X, y)
+    trees = list(teacher.estimators_)
+    members = [("frozen", FrozenEstimator(teacher)), ("bayes", GaussianNB())]
+    distiller = CooperativeDistiller(members, validation=None, random_state=0)
+    assert_works(distiller, X, y)
+    assert distiller.named_estimators_.frozen.estimator is teacher
+    assert teacher.estimators_ == trees
+    assert distiller.transfer_matrix_[0, 1] > 0
+    assert distiller.transfer_matrix_[:, 0].sum() == 0
+    assert {r["student"] for r in distiller.history_} == {"bayes"}
+    again = clone(distiller).fit(X, y)
+    assert again.named_estimators_.frozen.estimator is teacher
+
+
+def test_an_unfitted_frozen_member_is_refused(cancer):
+    members = [("frozen", FrozenEstimator(GaussianNB())), ("bayes", GaussianNB())]
+    with pytest.raises(sklearn.exceptions.NotFittedError):
+        CooperativeDistiller(members).fit(*cancer)
+
+
+def test_nested_distiller_and_pipeline_members(members, cancer):
+    inner = CooperativeDistiller(members, cv=3)
+    outer = [("inner", inner), ("scaled", make_pipeline(StandardScaler(), LinearSVC()))]
+    assert_works(CooperativeDistiller(outer, cv=3, random_state=0), *cancer)
+
+
+def test_a_single_member_has_nobody_to_learn_from(iris):
+    distiller = CooperativeDistiller([("bayes", GaussianNB())])
+    assert_works(distiller, *iris)
+    assert distiller.termination_condition_ == "nothing_to_teach"
+
+
+# --- weights --------------------------------------------------------------------------
+
+
+def test_members_that_take_no_weights_are_told_apart(cancer):
+    """Weighted members see the weights, the others are fitted without."""
+    X, y = cancer
+    weight = np.where(y == 1, 10.0, 1.0)
+    members = [
+        ("logistic", LogisticRegression()),
+        ("neighbors", KNeighborsClassifier()),
+        ("scaled", make_pipeline(StandardScaler(), GaussianNB())),
+        ("search", GridSearchCV(LogisticRegression(), {"C": [0.1]}, cv=2)),
+        ("calibrated", CalibratedClassifierCV(GaussianNB(), cv=2)),
+    ]
+    plain = CooperativeDistiller(members, random_state=0).fit(X, y)
+    weighted = CooperativeDistiller(members, random_state=0).fit(X, y, weight)
+    for name in ("logistic", "scaled", "search", "calibrated"):
+        k = [n for n, _ in members].index(name)
+        a, b = plain.initial_estimators_[k], weighted.initial_estimators_[k]
+        assert a.predict_proba(X)[:, 1].mean() < b.predict_proba(X)[:, 1].mean()
+    a, b = plain.initial_estimators_[1], weighted.initial_estimators_[1]
+    assert np.array_equal(a.predict_proba(X), b.predict_proba(X))
+
+
+def test_rows_without_weight_are_no_rows(cancer):
+    """Zero weight equals removal, for members that honour weights."""
+    X, y = cancer
+    rng = np.random.RandomState(0)
+    extra, labels = rng.randn(40, X.shape[1]) * 3, rng.randint(0, 2, 40)
+    splits = list(StratifiedKFold(3).split(X, y))
+    wide = [(np.append(a, np.arange(200, 240)), b) for a, b in splits]
+    members = [("logistic", LogisticRegression()), ("bayes", GaussianNB())]
+    short = CooperativeDistiller(members, cv=splits, random_state=0).fit(
+        X, y, np.ones(200)
+    )
+    long = CooperativeDistiller(members, cv=wide, random_state=0).fit(
+        np.vstack([X, extra]), np.append(y, labels), np.repeat([1.0, 0.0], [200, 40])
+    )
+    np.testing.assert_allclose(
+        short.predict_proba(X), long.predict_proba(X), rtol=1e-4, atol=1e-6
+    )
+    assert np.array_equal(short.transfer_matrix_, long.transfer_matrix_)
+
+
+# --- splitters, tiny and lopsided data ------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "cv",
+    [
+        2,
+        StratifiedKFold(3, shuffle=True),  # not repeatable
+        RepeatedStratifiedKFold(n_splits=2, n_repeats=2, random_state=0),
+        ShuffleSplit(3, test_size=0.3, random_state=0),
+        TimeSeriesSplit(4),
+        [(np.arange(100), np.arange(100, 200)), (np.arange(100, 200), np.arange(100))],
+    ],
+    ids=["int", "shuffled", "repeated", "shuffle-split", "time-series", "iterable"],
+)
+@pytest.mark.parametrize("validation", ["cross-fit", 0.25, None])
+def test_splitters(members, cancer, cv, validation):
+    distiller = CooperativeDistiller(
+        members, cv=cv, validation=validation, max_iter=2, random_state=0
+    )
+    assert_works(distiller, *cancer)
+
+
+def test_leave_one_out(members, iris):
+    rows = np.r_[0:8, 50:58, 100:108]
+    distiller = CooperativeDistiller(members, cv=LeaveOneOut(), validation=None)
+    assert_works(distiller, iris[0][rows], iris[1][rows])
+
+
+@pytest.mark.parametrize("validation", ["cross-fit", 0.4])
+def test_groups_reach_the_splitter(members, cancer, validation):
+    X, y = cancer
+    groups = np.arange(200) // 20
+    seen = []
+
+    class Spy(GroupKFold):
+        def split(self, X, y=None, groups=None):
+            seen.append(groups)
+            return super().split(X, y, groups)
+
+    distiller = CooperativeDistiller(
+        members, cv=Spy(4), validation=validation, random_state=0
+    )
+    distiller.fit(X, y, groups=groups)
+    assert np.array_equal(seen[0], groups)
+    with pytest.raises(ValueError, match="groups"):
+        clone(distiller).fit(X, y)
+
+
+def test_hold_out_of_a_time_series_is_its_end(members, cancer):
+    seen = []
+
+    def scorer(estimator, X, y):
+        seen.append(X)
+        return 0.0
+
+    distiller = CooperativeDistiller(
+        members, cv=TimeSeriesSplit(3), validation=0.2, scoring=scorer
+    ).fit(*cancer)
+    assert all(np.array_equal(X, cancer[0][160:]) for X in seen)
+    assert distiller.termination_condition_ == "no_improvement"
+
+
+def test_a_class_missing_from_folds(members, iris):
+    X = np.vstack([iris[0], iris[0][:1] + 0.1])
+    y = np.append(iris[1], 9)
+    with pytest.warns(UserWarning, match="least populated class"):
+        distiller = CooperativeDistiller(members, random_state=0).fit(X, y)
+    assert distiller.predict_proba(X).shape == (151, 4)
+    assert 9 in distiller.named_estimators_.tree.classes_
+
+
+def test_a_fold_that_leaves_one_class():
+    rng = np.random.RandomState(0)
+    X = rng.randn(40, 2)
+    y = np.r_[np.ones(3, int), np.zeros(37, int)]
+    members = [("logistic", LogisticRegression()), ("bayes", GaussianNB())]
+    assert_works(CooperativeDistiller(members, cv=3, random_state=0), X, y)
+
+
+def test_tiny_data(members):
+    X = np.array([[0.0], [0.2], [0.1], [1.0], [1.2], [1.1]])
+    y = np.array([0, 0, 0, 1, 1, 1])
+    for validation in ("cross-fit", 0.4, None):
+        distiller = CooperativeDistiller(
+            members, cv=2, validation=validation, random_state=0
+        )
+        assert_works(distiller, X, y)
+
+
+# --- the caller's data and seeds ------------------------------------------------------
+
+
+class Vandal(ClassifierMixin, BaseEstimator):
+    """Writes into everything it is given."""
+
+    def fit(self, X, y, sample_weight=None):
+        self.model_ = GaussianNB().fit(X, y)
+        self.classes_ = self.model_.classes_
+        X[:] = -1e6
+        y[:] = y[0]
+        if sample_weight is not None:
+            sample_weight[:] = 0
+        return self
+
+    def predict_proba(self, X):
+        proba = self.model_.predict_proba(X)
+        X[:] = -1e6
+        return proba
+
+    def predict(self, X):
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_members_that_write_harm_nobody(cancer, n_jobs):
+    X, y = cancer[0].copy(), cancer[1].copy()
+    weight = np.ones(200)
+    good = ("logistic", LogisticRegression())
+    alone = CooperativeDistiller([("vandal", GaussianNB()), good], random_state=0)
+    alone.fit(*cancer, sample_weight=np.ones(200))
+    beside = CooperativeDistiller([("vandal", Vandal()), good], random_state=0)
+    beside.set_params(n_jobs=n_jobs).fit(X, y, sample_weight=weight)
+    proba = beside.predict_proba(X)
+    assert np.array_equal(X, cancer[0])
+    assert np.array_equal(y, cancer[1])
+    assert (weight == 1).all()
+    np.testing.assert_allclose(proba, alone.predict_proba(cancer[0]))
+
+
+def test_one_seed_one_result(cancer):
+    members = [
+        ("forest", RandomForestClassifier(10)),
+        ("tree", DecisionTreeClassifier(splitter="random")),
+        ("seeded", DecisionTreeClassifier(random_state=3)),
+    ]
+    results = []
+    for n_jobs in (None, 1, 2):
+        distiller = CooperativeDistiller(members, random_state=7, n_jobs=n_jobs)
+        results.append(distiller.fit(*cancer).predict_proba(cancer[0]))
+        assert distiller.estimators[0][1].random_state is None
+        assert distiller.named_estimators_.seeded.random_state == 3
+    assert np.array_equal(results[0], results[1])
+    assert np.array_equal(results[0], results[2])
+    other = CooperativeDistiller(members, random_state=8).fit(*cancer)
+    assert not np.array_equal(results[0], other.predict_proba(cancer[0]))
+
+
+def test_pickle_and_clone(members, cancer):
+    distiller = CooperativeDistiller(members, random_state=0).fit(*cancer)
+    loaded = pickle.loads(pickle.dumps(distiller))
+    for method in ("predict", "predict_proba", "transform", "decision_function"):
+        expected = getattr(distiller, method)(cancer[0])
+        assert np.array_equal(getattr(loaded, method)(cancer[0]), expected)
+    again = clone(distiller).fit(*cancer)
+    assert np.array_equal(again.predict_proba(cancer[0]), loaded.predict_proba(cancer[0]))
+
+
+def test_html_and_repr(members, cancer):
+    distiller = CooperativeDistiller(members)
+    for fitted in (distiller, clone(distiller).fit(*cancer)):
+        html = fitted._repr_html_()
+        for text in ("logistic", "tree", "bayes", "final_estimator"):
+            assert text in html
+    # the label of the block that combines; absent where nothing is fitted on top
+    label = "<label>final_estimator"
+    stack, vote = distiller, clone(distiller).set_params(combine="vote")
+    assert (label in stack._repr_html_()) > (label in vote._repr_html_())
+
+
+def test_verbose_reports_phases(members, cancer, capsys):
+    CooperativeDistiller(members, verbose=1, random_state=0).fit(*cancer)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("[CooperativeDistiller] fitting 3 members")
+    assert any("generating" in line for line in lines)
+    CooperativeDistiller(members, random_state=0).fit(*cancer)
+    assert capsys.readouterr().out == ""
+
+
+def test_grid_search_in_a_pipeline_under_cross_validation():
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    X, y = X.iloc[:180, :6], y.iloc[:180]
+    distiller = CooperativeDistiller(
+        [
+            ("logistic", LogisticRegression(max_iter=1000)),
+            ("tree", DecisionTreeClassifier()),
+        ],
+        generator=QuintessentialGenerator(),
+        random_state=0,
+        cv=3,
+    )
+    scaler = StandardScaler().set_output(transform="pandas")
+    pipeline = make_pipeline(scaler, distiller)
+    prefix = "cooperativedistiller__"
+    grid = {
+        prefix + "tree__max_depth": [2, None],
+        prefix + "generator__alpha": [0.1, 0.5],
+        prefix + "max_iter": [1],
+    }
+    search = GridSearchCV(pipeline, grid, cv=2, scoring="neg_log_loss")
+    first = cross_validate(search, X, y, cv=2, return_estimator=True)
+    second = cross_validate(search, X, y, cv=2)
+    assert np.array_equal(first["test_score"], second["test_score"])
+    best = first["estimator"][0].best_estimator_[-1]
+    assert best.feature_names_in_.tolist() == list(X.columns)
+    assert len(set(search.fit(X, y).cv_results_["mean_test_score"])) > 2
+
+
+# --- scoring --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "scoring",
+    [
+        "accuracy",
+        "balanced_accuracy",
+        "roc_auc",
+        "neg_brier_score",
+        "f1",
+        make_scorer(lambda y, p: -np.abs(y - p).mean()),
+        lambda estimator, X, y: estimator.score(X, y),
+    ],
+    ids=str,
+)
+def test_scoring(members, cancer, scoring):
+    distiller = CooperativeDistiller(members, scoring=scoring, random_state=0)
+    assert_works(distiller, *cancer)
+
+
+def test_scores_are_those_of_the_scorer(cancer):
+    """Without teaching, the gate's accuracy is that of cross-validation."""
+    members = [("bayes", GaussianNB()), ("logistic", LogisticRegression())]
+    cv = StratifiedKFold(4)
+    distiller = CooperativeDistiller(members, cv=cv, scoring="accuracy", max_iter=0)
+    distiller.fit(*cancer)
+    for score, (_, member) in zip(distiller.scores_, members):
+        reference = cross_validate(member, *cancer, cv=cv, scoring="accuracy")
+        assert score == pytest.approx(reference["test_score"].mean())
+
+
+def test_without_rounds_it_is_stacking(members, iris):
+    """max_iter=0: the same students, outputs and final estimator as stacking."""
+    stacking = StackingClassifier(members, cv=4).fit(*iris)
+    distiller = CooperativeDistiller(members, cv=4, max_iter=0).fit(*iris)
+    np.testing.assert_allclose(distiller.transform(iris[0]), stacking.transform(iris[0]))
+    np.testing.assert_allclose(
+        distiller.predict_proba(iris[0]), stacking.predict_proba(iris[0]), atol=1e-6
+    )
