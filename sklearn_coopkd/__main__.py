@@ -83,10 +83,14 @@ def _parser() -> argparse.ArgumentParser:
         default=0.25,
         help="fraction of the rows kept for the test (default: %(default)s)",
     )
-    parser.add_argument("--save", metavar="FILE", help="write the fitted distiller here")
+    parser.add_argument(
+        "--save", metavar="FILE", help="write the fitted distiller here"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
-        "--version", action="version", version=f"sklearn_coopkd {sklearn_coopkd.__version__}"
+        "--version",
+        action="version",
+        version=f"sklearn_coopkd {sklearn_coopkd.__version__}",
     )
     return parser
 
@@ -102,7 +106,9 @@ def _load(arguments: argparse.Namespace) -> tuple[str, Any, np.ndarray]:
         data = load_breast_cancer()
         return "breast cancer (scikit-learn)", data.data, data.target_names[data.target]
     if arguments.target is None:
-        raise InputError(f"--target must name the column of {arguments.table} to predict.")
+        raise InputError(
+            f"--target must name the column of {arguments.table} to predict."
+        )
     return (arguments.table, *_read_csv(arguments.table, arguments.target))
 
 
@@ -196,7 +202,9 @@ def _run(name: str, X: Any, y: np.ndarray, arguments: argparse.Namespace) -> tup
     X_train, X_test, y_train, y_test = parts
     wanted = [part.strip() for part in arguments.members.split(",") if part.strip()]
     if not wanted or len(set(wanted)) != len(wanted):
-        raise InputError(f"--members must be distinct names; got {arguments.members!r}.")
+        raise InputError(
+            f"--members must be distinct names; got {arguments.members!r}."
+        )
     unknown = [member for member in wanted if member not in MEMBERS]
     if unknown:
         raise InputError(

@@ -147,7 +147,9 @@ def resolve_columns(X: Any, columns: Any, parameter: str) -> np.ndarray:
         else:
             position = names.index(column) if column in names else None
         if position is None:
-            shown = ", ".join(map(repr, names[:10])) + (", ..." if mask.size > 10 else "")
+            shown = ", ".join(map(repr, names[:10])) + (
+                ", ..." if mask.size > 10 else ""
+            )
             raise ValueError(
                 f"`{parameter}` names a column that X does not have: {column!r}. "
                 f"The columns are: {shown}."

@@ -40,9 +40,7 @@ def correct_rows(proba: np.ndarray, y_idx: np.ndarray) -> np.ndarray:
     return proba.argmax(axis=2) == y_idx
 
 
-def deficient_rows(
-    proba: np.ndarray, y_idx: np.ndarray, deficiency: str
-) -> np.ndarray:
+def deficient_rows(proba: np.ndarray, y_idx: np.ndarray, deficiency: str) -> np.ndarray:
     """Rows that each student gets wrong, or nearly wrong, out of sample.
 
     Parameters

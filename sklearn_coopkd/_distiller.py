@@ -24,7 +24,7 @@ from sklearn.model_selection import (
     TimeSeriesSplit,
     check_cv,
 )
-from sklearn.utils import Bunch, check_random_state, get_tags
+from sklearn.utils import Bunch, assert_all_finite, check_random_state
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -96,7 +96,9 @@ def _final_has(method):
     return check
 
 
-class CooperativeDistiller(ClassifierMixin, TransformerMixin, BaseHeterogeneousEnsemble):
+class CooperativeDistiller(
+    ClassifierMixin, TransformerMixin, BaseHeterogeneousEnsemble
+):
     """Classifiers that teach each other what each of them lacks.
 
     Every member is student and teacher at once. Where a student is wrong on rows it
@@ -162,7 +164,7 @@ class CooperativeDistiller(ClassifierMixin, TransformerMixin, BaseHeterogeneousE
 
     cv : int, cross-validation generator or iterable, default=None
         Folds for the out-of-sample answers, as in
-        :class:`sklearn.ensemble.StackingClassifier`; None: 4 stratified folds. The
+        :class:`sklearn.ensemble.StackingClassifier`; None: 3 stratified folds. The
         number of fits grows with the square of the number of folds if
         ``validation="cross-fit"``, linearly otherwise.
 
@@ -444,7 +446,8 @@ class CooperativeDistiller(ClassifierMixin, TransformerMixin, BaseHeterogeneousE
 
     def _listed_estimators(self):
         if not self.estimators or not all(
-            isinstance(item, (tuple, list)) and len(item) == 2
+            isinstance(item, (tuple, list))
+            and len(item) == 2
             and isinstance(item[0], str)
             for item in self.estimators
         ):
@@ -462,6 +465,8 @@ class CooperativeDistiller(ClassifierMixin, TransformerMixin, BaseHeterogeneousE
 
     def _validate_y(self, X, y):
         """Labels as a 1-D array; sets `classes_`."""
+        if getattr(y, "dtype", None) is not None and y.dtype.kind == "f":
+            assert_all_finite(y, input_name="y")
         check_classification_targets(y)
         y = column_or_1d(y, warn=True)
         if len(y) != n_rows(X):
@@ -527,11 +532,20 @@ class CooperativeDistiller(ClassifierMixin, TransformerMixin, BaseHeterogeneousE
                 f"`cv` must be an int, a splitter or an iterable; got {self.cv!r}. For "
                 "members that are fitted already, wrap them in FrozenEstimator."
             )
-        cv = check_cv(4 if self.cv is None else self.cv, y, classifier=True)
+        cv = check_cv(self._cv(), y, classifier=True)
+        largest = np.unique(y, return_counts=True)[1].max()
+        if isinstance(self._cv(), Integral) and cv.n_splits > largest:
+            raise ValueError(
+                f"`cv` must not exceed the size of the largest class; got {cv.n_splits} "
+                f"folds, and the largest class has {largest} sample"
+                f"{'' if largest == 1 else 's'}. Lower `cv`."
+            )
         groups = dict(routed.cv.split)
         splits = list(cv.split(X, y, **groups))
         if not splits:
-            raise ValueError(f"`cv` must yield at least one split; got none from {cv!r}.")
+            raise ValueError(
+                f"`cv` must yield at least one split; got none from {cv!r}."
+            )
         holdout = isinstance(self.validation, Real)
         n_folds = len(splits) + holdout
         train = np.zeros((n_folds, len(y)), dtype=bool)
@@ -554,6 +568,9 @@ class CooperativeDistiller(ClassifierMixin, TransformerMixin, BaseHeterogeneousE
         else:
             gates = {}
         return Folds(train, test, inner, root, gates)
+
+    def _cv(self):
+        return 3 if self.cv is None else self.cv
 
     def _hold_out(self, cv, X, y, groups, seed):
         """Mask of the rows set aside, by the same rule of independence as `cv`."""
@@ -597,7 +614,9 @@ class CooperativeDistiller(ClassifierMixin, TransformerMixin, BaseHeterogeneousE
         self.estimators_ = result.students
         self.initial_estimators_ = result.initial
         fitted = dict(zip(result.names, result.students))
-        self.named_estimators_ = Bunch(**{name: fitted.get(name, "drop") for name in names})
+        self.named_estimators_ = Bunch(
+            **{name: fitted.get(name, "drop") for name in names}
+        )
         self.n_iter_ = result.n_iter
         self.termination_condition_ = result.termination
         self.history_ = result.history
@@ -620,13 +639,27 @@ class CooperativeDistiller(ClassifierMixin, TransformerMixin, BaseHeterogeneousE
 
     def _fit_combination(self, result, problem, routed):
         rows = result.response_rows
+        y_idx = problem.y_idx[rows]
         weight = None if problem.sample_weight is None else problem.weights(rows)
-        self._temperatures = np.ones(len(result.names))
-        for i, student in enumerate(result.students):
-            if response_method(student) != "predict_proba":
-                self._temperatures[i] = fit_temperature(
-                    result.responses[i], problem.y_idx[rows], weight
-                )
+
+        def temperatures(responses):
+            return [fit_temperature(proba, y_idx, weight) for proba in responses]
+
+        self._temperatures = temperatures(result.responses)
+        # students that differ from their initial selves, if both were asked
+        changed = [
+            i
+            for i, (a, b) in enumerate(zip(result.students, result.initial))
+            if a is not b and result.is_current
+        ]
+        self._initial_temperatures = dict(
+            zip(changed, temperatures(result.initial_responses[changed]))
+        )
+        calibrated = self._calibrated(result.responses, result.initial_responses)
+        students = calibrated[: len(result.students)]
+        self._vote_temperature = fit_temperature(
+            np.mean(students, axis=0), y_idx, weight
+        )
         if self.combine == "best":
             scores = np.where(np.isnan(result.scores), -np.inf, result.scores)
             self.best_index_ = int(np.argmax(scores))
@@ -640,21 +673,33 @@ class CooperativeDistiller(ClassifierMixin, TransformerMixin, BaseHeterogeneousE
         final = self.final_estimator
         final = LogisticRegression() if final is None else clone(final)
         if not is_classifier(final):
-            raise ValueError(
-                f"`final_estimator` must be a classifier; got {final!r}."
-            )
+            raise ValueError(f"`final_estimator` must be a classifier; got {final!r}.")
         final = _seeded(final, np.random.RandomState(problem.seed))
         params = index_params(problem.X, dict(routed.final_estimator.fit), rows)
         if not routing_enabled() and params:
             name = _weight_name(final)
             params = {} if name is None else {name: params["sample_weight"]}
         self.final_estimator_ = final.fit(
-            self._meta_features(
-                [self._calibrated(p, i) for i, p in enumerate(result.responses)]
-            ),
-            problem.y[rows],
-            **params,
+            self._columns(calibrated), problem.y[rows], **params
         )
+
+    def _calibrated(self, responses, initial_responses):
+        """Students' calibrated probabilities, then those of changed members before.
+
+        A stack of members and students beats a stack of either; calibration tames
+        members that are always certain, such as a full tree.
+        """
+        students = zip(responses, self._temperatures)
+        before = self._initial_temperatures.items()
+        return [
+            *(apply_temperature(proba, t) for proba, t in students),
+            *(apply_temperature(initial_responses[i], t) for i, t in before),
+        ]
+
+    def _columns(self, probas):
+        """One column per matrix and class; of two classes, the second alone."""
+        first = 1 if len(self.classes_) == 2 else 0
+        return np.hstack([proba[:, first:] for proba in probas])
 
     # predict
 
@@ -665,22 +710,33 @@ class CooperativeDistiller(ClassifierMixin, TransformerMixin, BaseHeterogeneousE
         validate_data(self, X, skip_check_array=True, reset=False)
         return X
 
+    def _ask(self, estimator, X):
+        return class_proba(estimator, copy_table(X), self.classes_)
+
+    def _ask_calibrated(self, X):
+        """As `_calibrated`, for new rows."""
+        before = {
+            i: self._ask(self.initial_estimators_[i], X)
+            for i in self._initial_temperatures
+        }
+        return self._calibrated([self._ask(e, X) for e in self.estimators_], before)
+
+    def _final_input(self, X):
+        """What the final estimator sees: students, and changed members before."""
+        return self._columns(self._ask_calibrated(self._checked(X)))
+
     def _student_proba(self, X, i):
-        """Class probabilities of student i; decision values are calibrated."""
-        proba = class_proba(self.estimators_[i], copy_table(X), self.classes_)
-        return self._calibrated(proba, i)
-
-    def _calibrated(self, proba, i):
-        temperature = self._temperatures[i]
-        return proba if temperature == 1 else apply_temperature(proba, temperature)
-
-    def _meta_features(self, probas):
-        """One column per member and class; of two classes, the second alone."""
-        first = 1 if len(self.classes_) == 2 else 0
-        return np.hstack([proba[:, first:] for proba in probas])
+        """Probabilities of student i as it gives them; decision values calibrated."""
+        proba = self._ask(self.estimators_[i], X)
+        if response_method(self.estimators_[i]) == "predict_proba":
+            return proba
+        return apply_temperature(proba, self._temperatures[i])
 
     def transform(self, X):
-        """Members' class probabilities, as the final estimator sees them.
+        """Class probabilities of each student.
+
+        The final estimator sees them calibrated, and beside them those of the members
+        before teaching, where teaching changed them.
 
         Parameters
         ----------
@@ -692,7 +748,7 @@ class CooperativeDistiller(ClassifierMixin, TransformerMixin, BaseHeterogeneousE
             One column per member and class; with two classes, one per member.
         """
         X = self._checked(X)
-        return self._meta_features(
+        return self._columns(
             [self._student_proba(X, i) for i in range(len(self.estimators_))]
         )
 
@@ -737,7 +793,7 @@ class CooperativeDistiller(ClassifierMixin, TransformerMixin, BaseHeterogeneousE
             if routing_enabled():
                 routed = process_routing(self, "predict", **predict_params)
                 predict_params = routed.final_estimator.predict
-            X_meta = self.transform(X)
+            X_meta = self._final_input(X)
             return self.final_estimator_.predict(X_meta, **predict_params)
         if predict_params:
             raise TypeError(
@@ -763,13 +819,13 @@ class CooperativeDistiller(ClassifierMixin, TransformerMixin, BaseHeterogeneousE
         proba : ndarray of shape (n_samples, n_classes)
         """
         if self.combine == "stack":
-            X_meta = self.transform(X)
+            X_meta = self._final_input(X)
             return class_proba(self.final_estimator_, X_meta, self.classes_)
         X = self._checked(X)
         if self.combine == "best":
             return self._student_proba(X, self.best_index_)
-        n_members = range(len(self.estimators_))
-        return np.mean([self._student_proba(X, i) for i in n_members], axis=0)
+        students = self._ask_calibrated(X)[: len(self.estimators_)]
+        return apply_temperature(np.mean(students, axis=0), self._vote_temperature)
 
     @available_if(_final_has("predict_proba"))
     def predict_log_proba(self, X):
@@ -799,7 +855,7 @@ class CooperativeDistiller(ClassifierMixin, TransformerMixin, BaseHeterogeneousE
         decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
         """
         if self.combine == "stack":
-            X_meta = self.transform(X)
+            X_meta = self._final_input(X)
             return self.final_estimator_.decision_function(X_meta)
         X = self._checked(X)
         return self.estimators_[self.best_index_].decision_function(copy_table(X))
@@ -826,8 +882,7 @@ class CooperativeDistiller(ClassifierMixin, TransformerMixin, BaseHeterogeneousE
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        # some members may take them, and only they know; see also Stacking
-        tags.transformer_tags.preserves_dtype = []
+        tags.transformer_tags.preserves_dtype = []  # probabilities are float64
         return tags
 
     def get_metadata_routing(self):
@@ -846,7 +901,7 @@ class CooperativeDistiller(ClassifierMixin, TransformerMixin, BaseHeterogeneousE
             router.add(**{name: estimator}, method_mapping=fit_to_fit)
         # names of parameters: no member can have them
         router.add(
-            cv=check_cv(4 if self.cv is None else self.cv, classifier=True),
+            cv=check_cv(self._cv(), classifier=True),
             method_mapping=MethodMapping().add(caller="fit", callee="split"),
         )
         router.add(
@@ -891,7 +946,9 @@ class _FoldScorer:
         estimator = view if isinstance(self.scorer, BaseScorer) else view.estimator
         params = index_params(self.X, self.params, rows)
         try:
-            score = self.scorer(estimator, take_rows(self.X, rows), self.y[rows], **params)
+            score = self.scorer(
+                estimator, take_rows(self.X, rows), self.y[rows], **params
+            )
         except ValueError as error:
             raise ValueError(
                 f"`scoring`={self.scoring!r} cannot score the {len(rows)} rows of a "

@@ -89,7 +89,7 @@ def fit_temperature(
     classes and mends over- and underconfidence (Guo et al., "On Calibration of Modern
     Neural Networks", ICML 2017).
     """
-    if not len(y_idx):
+    if not len(y_idx) or proba.shape[1] < 2:
         return 1.0
     log_proba = np.log(np.maximum(proba, PROBA_FLOOR))
     rows = np.arange(len(y_idx))

@@ -118,8 +118,10 @@ class RoundsResult:
     transfer: np.ndarray
     n_iter: int
     termination: str
-    response_rows: np.ndarray  # rows with out-of-sample answers of the students
-    responses: np.ndarray  # (n_members, n_response_rows, n_classes)
+    response_rows: np.ndarray  # rows with out-of-sample answers
+    responses: np.ndarray  # (n_members, n_response_rows, n_classes) of the students
+    initial_responses: np.ndarray  # the same of the members before teaching
+    is_current: bool  # False: `responses` are those of the round before the last
 
 
 @dataclass(frozen=True)
@@ -253,7 +255,9 @@ class _Loop:
         results = self.parallel(delayed(_fit_and_answer)(*job) for job in jobs)
         failed = [r for r in results if isinstance(r, MemberFailure)]
         names = {failure.name for failure in failed}
-        if failed and (self.problem.on_failure == "raise" or len(names) == len(self.members)):
+        if failed and (
+            self.problem.on_failure == "raise" or len(names) == len(self.members)
+        ):
             error = failed[0].error
             error.add_note(f"Raised by the member {failed[0].name!r}.")
             raise error
@@ -270,7 +274,9 @@ class _Loop:
             for member in self.members
         ]
         if jobs:
-            self.problem.report(f"fitting {len(self.members)} members, {len(jobs)} fits")
+            self.problem.report(
+                f"fitting {len(self.members)} members, {len(jobs)} fits"
+            )
         results = self._run(jobs)
         for k, exclusion in enumerate(missing):
             part = results[k * len(self.members) : (k + 1) * len(self.members)]
@@ -398,9 +404,7 @@ class _Loop:
             )
             for teacher, sources, pool in jobs
         )
-        return {
-            key: (sources_of[key], made) for key, made in zip(sources_of, results)
-        }
+        return {key: (sources_of[key], made) for key, made in zip(sources_of, results)}
 
     def _lesson(self, exclusion, plan, made, student, round_) -> Lesson | None:
         """Everything the student has been taught: earlier rounds and this one."""
@@ -532,12 +536,18 @@ class _Loop:
         final = self.states[done][root]
         lessons = [fitted.lesson for fitted in final]
         if root in folds.gates:  # hold-out: nothing delivered has seen these rows
+            is_current = True
             rows = folds.asked(root)
-            responses = np.stack([fitted.proba for fitted in final])
+            initial, responses = (
+                np.stack([fitted.proba for fitted in self.states[r][root]])
+                for r in (0, done)
+            )
         else:
             # without a gate nobody needed the last round's students one fold deeper
-            known = all(c in self.states[done] for c in folds.children(root).values())
-            rows, responses = self.out_of_fold(root, done if known else done - 1)
+            children = folds.children(root).values()
+            is_current = all(child in self.states[done] for child in children)
+            rows, responses = self.out_of_fold(root, done if is_current else done - 1)
+            _, initial = self.out_of_fold(root, 0)
         transfer = np.zeros((len(self.members), len(self.members)), dtype=np.int64)
         for j, lesson in enumerate(lessons):
             if lesson is not None:
@@ -554,6 +564,8 @@ class _Loop:
             termination=termination,
             response_rows=rows,
             responses=responses,
+            initial_responses=initial,
+            is_current=is_current,
         )
 
 

@@ -2,8 +2,11 @@
 
 import os
 
-# read by scipy when it is first imported; switches one common check on
+# Read at the first import of what follows: one check more of scikit-learn's, and one
+# thread per process, since the tables are small and the tests run side by side.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pytest

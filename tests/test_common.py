@@ -1,10 +1,5 @@
 """scikit-learn's own checks, on every way to combine and to validate."""
 
-import os
-
-# read by scipy when it is imported first; runs one check more
-os.environ.setdefault("SCIPY_ARRAY_API", "1")
-
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -14,7 +9,7 @@ from sklearn_coopkd import CooperativeDistiller, QuintessentialGenerator
 
 def _distiller(**params):
     members = [
-        ("logistic", LogisticRegression()),
+        ("logistic", LogisticRegression(max_iter=1000)),
         ("tree", DecisionTreeClassifier(max_depth=3, random_state=0)),
     ]
     return CooperativeDistiller(members, random_state=0, **params)

@@ -25,7 +25,9 @@ def mixed_frame(n=12):
             "float": rng.rand(n),
             "single": rng.rand(n).astype(np.float32),
             "int": rng.randint(0, 9, n),
-            "nullable": pd.array([None if i % 5 == 0 else i for i in range(n)], "Int64"),
+            "nullable": pd.array(
+                [None if i % 5 == 0 else i for i in range(n)], "Int64"
+            ),
             "bool": rng.rand(n) < 0.5,
             "category": pd.Categorical(
                 rng.choice(["b", "a"], n), categories=["c", "b", "a"], ordered=True
@@ -62,7 +64,9 @@ CONTAINERS = {
 
 def assert_same(a, b):
     if isinstance(a, pd.DataFrame):
-        pd.testing.assert_frame_equal(a.reset_index(drop=True), b.reset_index(drop=True))
+        pd.testing.assert_frame_equal(
+            a.reset_index(drop=True), b.reset_index(drop=True)
+        )
     elif isinstance(a, pl.DataFrame):
         polars.testing.assert_frame_equal(a, b)
     elif sparse.issparse(a):
@@ -138,9 +142,13 @@ def test_resolve_columns():
     assert resolve_columns(frame, ["int", "bool"], "p").nonzero()[0].tolist() == [2, 4]
     assert resolve_columns(frame, [0, -1], "p").nonzero()[0].tolist() == [0, 8]
     assert resolve_columns(frame, [True] + [False] * 8, "p").sum() == 1
-    with pytest.raises(ValueError, match="`p` names a column that X does not have: 'z'"):
+    with pytest.raises(
+        ValueError, match="`p` names a column that X does not have: 'z'"
+    ):
         resolve_columns(frame, ["z"], "p")
-    with pytest.raises(ValueError, match=r"`p` as a mask must have one entry per column"):
+    with pytest.raises(
+        ValueError, match=r"`p` as a mask must have one entry per column"
+    ):
         resolve_columns(frame, [True], "p")
 
 

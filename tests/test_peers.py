@@ -5,7 +5,9 @@ from sklearn_coopkd._peers import AllPeers, BestPeer
 # three members, four rows
 DEFICIENT = np.array([[1, 1, 0, 1], [0, 1, 0, 0], [0, 0, 1, 1]], dtype=bool)
 QUALIFIED = ~DEFICIENT
-CONFIDENCE = np.array([[0.1, 0.2, 0.9, 0.3], [0.6, 0.1, 0.7, 0.8], [0.9, 0.8, 0.2, 0.1]])
+CONFIDENCE = np.array(
+    [[0.1, 0.2, 0.9, 0.3], [0.6, 0.1, 0.7, 0.8], [0.9, 0.8, 0.2, 0.1]]
+)
 
 
 def _pairs(assigned):

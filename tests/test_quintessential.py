@@ -114,7 +114,9 @@ def _frame():
             "f": pd.date_range("2020-01-01", periods=n),
         }
     )
-    y = (frame["a"] + frame["b"] / 10 + (frame["c"] == "x") + rng.randn(n) > 1).to_numpy()
+    y = (
+        frame["a"] + frame["b"] / 10 + (frame["c"] == "x") + rng.randn(n) > 1
+    ).to_numpy()
     frame.loc[::7, "a"] = np.nan
     return frame, y.astype(int)
 
@@ -126,7 +128,8 @@ def _teacher(frame, y):
     encode.set_params(remainder="passthrough")
     forest = RandomForestClassifier(20, min_samples_leaf=3, random_state=0)
     keep = make_column_transformer(
-        (OneHotEncoder(sparse_output=False), ["c"]), ("passthrough", ["a", "b", "d", "e"])
+        (OneHotEncoder(sparse_output=False), ["c"]),
+        ("passthrough", ["a", "b", "d", "e"]),
     )
     return make_pipeline(keep, forest).fit(frame, y)
 
@@ -260,7 +263,13 @@ def test_max_pool_bounds_what_the_teacher_is_asked():
 
 @pytest.mark.parametrize(
     "params",
-    [{"alpha": 0}, {"alpha": 1.1}, {"method": "walk"}, {"n_neighbors": 0}, {"max_pool": 0}],
+    [
+        {"alpha": 0},
+        {"alpha": 1.1},
+        {"method": "walk"},
+        {"n_neighbors": 0},
+        {"max_pool": 0},
+    ],
 )
 def test_bad_parameters(params):
     generator = QuintessentialGenerator(**params)
@@ -271,6 +280,8 @@ def test_bad_parameters(params):
 def test_unknown_columns_and_lengths_are_refused():
     X, y = np.zeros((2, 1)), np.array([0, 1])
     with pytest.raises(ValueError, match="`immutable_features` names a column"):
-        QuintessentialGenerator(immutable_features=["z"]).generate(Sigmoid(), X, y, X, y)
+        QuintessentialGenerator(immutable_features=["z"]).generate(
+            Sigmoid(), X, y, X, y
+        )
     with pytest.raises(ValueError, match="one entry per row"):
         QuintessentialGenerator().generate(Sigmoid(), X, y[:1], X, y)

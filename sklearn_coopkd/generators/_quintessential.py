@@ -382,7 +382,9 @@ class _Search:
     def _squared_distances(self, rows, pool):
         """Between sources and pool rows; infinite to a copy of the source."""
         if self.is_sparse:
-            distance = euclidean_distances(self.Z[rows], self.Z_pool[pool], squared=True)
+            distance = euclidean_distances(
+                self.Z[rows], self.Z_pool[pool], squared=True
+            )
         else:
             distance = np.zeros((len(rows), len(pool)))
             pool_points, points = self.embedding
