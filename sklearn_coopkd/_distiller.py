@@ -197,7 +197,7 @@ class CooperativeDistiller(
         The fitted final estimator. Only if ``combine="stack"``.
 
     best_index_ : int
-        Position of the best student in `estimators_`. Only if ``combine="best"``.
+        Position in `estimators_` of the student with the best score.
 
     classes_ : ndarray of shape (n_classes,)
         Class labels.
@@ -660,9 +660,8 @@ class CooperativeDistiller(
         self._vote_temperature = fit_temperature(
             np.mean(students, axis=0), y_idx, weight
         )
-        if self.combine == "best":
-            scores = np.where(np.isnan(result.scores), -np.inf, result.scores)
-            self.best_index_ = int(np.argmax(scores))
+        scores = np.where(np.isnan(result.scores), -np.inf, result.scores)
+        self.best_index_ = int(np.argmax(scores))
         if self.combine != "stack":
             return
         if not len(rows):
