@@ -208,7 +208,8 @@ def _run(name: str, X: Any, y: np.ndarray, arguments: argparse.Namespace) -> tup
     unknown = [member for member in wanted if member not in MEMBERS]
     if unknown:
         raise InputError(
-            f"--members has the unknown {unknown[0]!r}; choose from {', '.join(MEMBERS)}."
+            f"--members has the unknown {unknown[0]!r}; choose from "
+            f"{', '.join(MEMBERS)}."
         )
     members = make_members(X_train, wanted, random_state=arguments.seed)
     classes = np.unique(y)
@@ -295,8 +296,8 @@ def _text(report: dict) -> str:
         rows.append([*row, "kept" if member["changed"] else "no gain: as before"])
     header = ["member", "accuracy", "-> after", "log-loss", "-> after", "lessons"]
     sections = [
-        f"{report['table']}: {report['n_train']} training rows, {report['n_test']} test "
-        f"rows, {report['n_columns']} columns, {len(report['classes'])} classes; seed "
+        f"{report['table']}: {report['n_train']} training rows, {report['n_test']} "
+        f"test rows, {report['n_columns']} columns, {len(report['classes'])} classes; seed "
         f"{report['seed']}; {report['rounds']} round(s)",
         "Members on the test rows, before and after teaching\n" + _table(header, rows),
     ]
@@ -343,7 +344,7 @@ def main(argv: list[str] | None = None) -> int:
         if path is not None and (path.is_dir() or not path.parent.is_dir()):
             raise InputError(f"--save {path} must be a file in a folder that exists.")
         name, X, y = _load(arguments)
-        with redirect_stdout(progress), warnings.catch_warnings():  # type: ignore[type-var]
+        with redirect_stdout(progress), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             report, distiller = _run(name, X, y, arguments)
         progress.clear()

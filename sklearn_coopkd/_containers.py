@@ -109,7 +109,7 @@ def row_keys(X: Any) -> np.ndarray:
         X.sum_duplicates()
         X.eliminate_zeros()
         bounds = zip(X.indptr[:-1], X.indptr[1:])
-        keys = [(X.indices[a:b].tobytes(), X.data[a:b].tobytes()) for a, b in bounds]
+        keys = [X.indices[a:b].tobytes() + X.data[a:b].tobytes() for a, b in bounds]
     elif X.dtype.kind == "O":
         keys = [repr(row) for row in X.tolist()]
     else:
@@ -281,6 +281,9 @@ class TableCodec:
         """Rows of floats as a container like the reference."""
         reference = self.reference
         if sparse.issparse(Z):
+            if reference.dtype.kind != "f":
+                Z = Z.copy()
+                Z.data = np.rint(Z.data)
             return Z.astype(reference.dtype)
         if isinstance(reference, np.ndarray):
             if not self._levels:

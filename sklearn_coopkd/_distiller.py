@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,16 +13,8 @@ from sklearn.base import (
     is_classifier,
 )
 from sklearn.exceptions import FitFailedWarning
-from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import check_scoring, log_loss, make_scorer
-from sklearn.model_selection import (
-    GroupShuffleSplit,
-    ShuffleSplit,
-    StratifiedShuffleSplit,
-    TimeSeriesSplit,
-    check_cv,
-)
+from sklearn.metrics import check_scoring
 from sklearn.utils import Bunch, assert_all_finite, check_random_state
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -35,13 +26,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_is_fitted,
     column_or_1d,
-    has_fit_parameter,
     validate_data,
 )
 
 from sklearn_coopkd._compat import (
     BaseHeterogeneousEnsemble,
-    BaseScorer,
     HasMethods,
     Interval,
     StrOptions,
@@ -59,6 +48,8 @@ from sklearn_coopkd._containers import (
     n_rows,
     take_rows,
 )
+from sklearn_coopkd._fitting import MAX_SEED, make_member, seeded, weight_keyword
+from sklearn_coopkd._folds import check_splitter, make_folds
 from sklearn_coopkd._peers import PEER_SELECTIONS
 from sklearn_coopkd._responses import (
     apply_temperature,
@@ -66,10 +57,9 @@ from sklearn_coopkd._responses import (
     fit_temperature,
     response_method,
 )
-from sklearn_coopkd._rounds import Folds, Member, Problem, run_rounds
+from sklearn_coopkd._rounds import Problem, run_rounds
+from sklearn_coopkd._scoring import make_fold_scorer
 from sklearn_coopkd.generators import QuintessentialGenerator
-
-MAX_SEED = np.iinfo(np.int32).max
 
 
 def _final_has(method):
@@ -384,14 +374,24 @@ class CooperativeDistiller(
         routed = self._route(sample_weight, fit_params)
         rng = check_random_state(self.random_state)
         seed = int(rng.randint(MAX_SEED))
+        # drawn for every member, so that dropping one leaves the others as they are
+        seeds = [int(rng.randint(MAX_SEED)) for _ in names]
         members = [
-            self._member(name, estimator, routed, rng)
-            for name, estimator in zip(names, all_estimators)
+            make_member(name, estimator, routed[name].fit, member_seed)
+            for name, estimator, member_seed in zip(names, all_estimators, seeds)
             if estimator != "drop"
         ]
-        present = None if sample_weight is None else sample_weight > 0
-        folds = self._folds(X, y, present, routed, seed)
-        scorer = self._fold_scorer(X, y, sample_weight, routed)
+        folds = make_folds(
+            X,
+            y,
+            cv=self.cv,
+            validation=self.validation,
+            split_params=dict(routed.cv.split),
+            seed=seed,
+        )
+        scorer = make_fold_scorer(
+            self, self.scoring, X, y, self.classes_, dict(routed.scoring.score)
+        )
         problem = Problem(
             X=X,
             y=y,
@@ -434,8 +434,8 @@ class CooperativeDistiller(
                 continue
             if not hasattr(estimator, "fit"):
                 raise TypeError(
-                    f"The member {name!r} in `estimators` must have a `fit` method; got "
-                    f"{estimator!r}. Use an estimator, or 'drop'."
+                    f"The member {name!r} in `estimators` must have a `fit` method; "
+                    f"got {estimator!r}. Use an estimator, or 'drop'."
                 )
             if not is_classifier(estimator):
                 raise ValueError(
@@ -501,113 +501,6 @@ class CooperativeDistiller(
             routed[name] = Bunch(fit=weight)
         return routed
 
-    def _member(self, name, estimator, routed, rng):
-        params = dict(routed[name].fit)
-        uses_sample_weight = params.pop("sample_weight", None) is not None
-        # drawn for every member, so that dropping one leaves the others as they are
-        seeds = np.random.RandomState(rng.randint(MAX_SEED))
-        if isinstance(estimator, FrozenEstimator):
-            check_is_fitted(estimator)
-        else:
-            estimator = _seeded(clone(estimator), seeds)
-        weight_name = _weight_name(estimator)
-        if routing_enabled() and not uses_sample_weight:
-            # a router would refuse weights that nobody in it has requested
-            direct = has_fit_parameter(estimator, "sample_weight")
-            routes = hasattr(estimator, "get_metadata_routing") and isinstance(
-                estimator.get_metadata_routing(), MetadataRouter
-            )
-            weight_name = "sample_weight" if direct and not routes else None
-        elif routing_enabled():
-            weight_name = "sample_weight"
-        return Member(name, estimator, params, weight_name, uses_sample_weight)
-
-    def _folds(self, X, y, present, routed, seed):
-        """Splits as row masks, and where the gate judges.
-
-        The splitter is asked once, so it need not be repeatable.
-        """
-        if isinstance(self.cv, str):
-            raise ValueError(
-                f"`cv` must be an int, a splitter or an iterable; got {self.cv!r}. For "
-                "members that are fitted already, wrap them in FrozenEstimator."
-            )
-        cv = check_cv(self._cv(), y, classifier=True)
-        largest = np.unique(y, return_counts=True)[1].max()
-        if isinstance(self._cv(), Integral) and cv.n_splits > largest:
-            raise ValueError(
-                f"`cv` must not exceed the size of the largest class; got {cv.n_splits} "
-                f"folds, and the largest class has {largest} sample"
-                f"{'' if largest == 1 else 's'}. Lower `cv`."
-            )
-        groups = dict(routed.cv.split)
-        splits = list(cv.split(X, y, **groups))
-        if not splits:
-            raise ValueError(
-                f"`cv` must yield at least one split; got none from {cv!r}."
-            )
-        holdout = isinstance(self.validation, Real)
-        n_folds = len(splits) + holdout
-        train = np.zeros((n_folds, len(y)), dtype=bool)
-        test = np.zeros((n_folds, len(y)), dtype=bool)
-        for k, (train_rows, test_rows) in enumerate(splits):
-            train[k, train_rows] = True
-            test[k, test_rows] = True
-        inner = tuple(range(len(splits)))
-        root = ()
-        if holdout:
-            held_out = self._hold_out(cv, X, y, groups, seed)
-            train[-1], test[-1] = ~held_out, held_out
-            test[:-1] &= ~held_out
-            root = (len(splits),)
-        folds = Folds(train, test, inner, root, {})
-        if holdout:
-            gates = {root: root[0]}
-        elif self.validation == "cross-fit":
-            gates = {child: fold for fold, child in folds.children(root).items()}
-        else:
-            gates = {}
-        return Folds(train, test, inner, root, gates)
-
-    def _cv(self):
-        return 3 if self.cv is None else self.cv
-
-    def _hold_out(self, cv, X, y, groups, seed):
-        """Mask of the rows set aside, by the same rule of independence as `cv`."""
-        size = self.validation
-        groups = groups.get("groups")
-        held_out = np.zeros(len(y), dtype=bool)
-        if isinstance(cv, TimeSeriesSplit):
-            held_out[len(y) - max(1, round(size * len(y))) :] = True
-            return held_out
-        if groups is not None:
-            splitter = GroupShuffleSplit(1, test_size=size, random_state=seed)
-        else:
-            n_test = round(size * len(y))
-            counts = np.unique(y, return_counts=True)[1]
-            fits = counts.min() >= 2 and len(counts) <= min(n_test, len(y) - n_test)
-            kind = StratifiedShuffleSplit if fits else ShuffleSplit
-            splitter = kind(1, test_size=size, random_state=seed)
-        held_out[next(splitter.split(np.zeros(len(y)), y, groups))[1]] = True
-        return held_out
-
-    def _fold_scorer(self, X, y, sample_weight, routed):
-        """Function (view of a student, rows) -> score, larger is better."""
-        if self.scoring == "neg_log_loss":
-            # all classes by name: a fold may lack some
-            scorer = make_scorer(
-                log_loss,
-                greater_is_better=False,
-                response_method="predict_proba",
-                labels=self.classes_,
-            )
-        else:
-            scorer = check_scoring(self, scoring=self.scoring)
-        score_params = dict(routed.scoring.score)
-        if "sample_weight" in score_params and not _scores_with_weights(scorer):
-            del score_params["sample_weight"]
-        return _FoldScorer(scorer, X, y, score_params, self.scoring)
-
     # results
 
     def _store(self, result, names, all_estimators, X):
@@ -666,17 +559,17 @@ class CooperativeDistiller(
             return
         if not len(rows):
             raise ValueError(
-                "`cv` must test at least one row, or the final estimator has nothing to "
-                "learn from; got none. Use another `cv`, or combine='vote'."
+                "`cv` must test at least one row, or the final estimator has nothing "
+                "to learn from; got none. Use another `cv`, or combine='vote'."
             )
         final = self.final_estimator
         final = LogisticRegression() if final is None else clone(final)
         if not is_classifier(final):
             raise ValueError(f"`final_estimator` must be a classifier; got {final!r}.")
-        final = _seeded(final, np.random.RandomState(problem.seed))
+        final = seeded(final, problem.seed)
         params = index_params(problem.X, dict(routed.final_estimator.fit), rows)
         if not routing_enabled() and params:
-            name = _weight_name(final)
+            name = weight_keyword(final)
             params = {} if name is None else {name: params["sample_weight"]}
         self.final_estimator_ = final.fit(
             self._columns(calibrated), problem.y[rows], **params
@@ -900,7 +793,7 @@ class CooperativeDistiller(
             router.add(**{name: estimator}, method_mapping=fit_to_fit)
         # names of parameters: no member can have them
         router.add(
-            cv=check_cv(self._cv(), classifier=True),
+            cv=check_splitter(self.cv),
             method_mapping=MethodMapping().add(caller="fit", callee="split"),
         )
         router.add(
@@ -929,73 +822,5 @@ class CooperativeDistiller(
         return VisualBlock("serial", (members, combination), dash_wrapped=False)
 
 
-class _FoldScorer:
-    """Score a view of a student on rows of the training table, larger is better."""
-
-    def __init__(self, scorer, X, y, params, scoring):
-        self.scorer = scorer
-        self.X = X
-        self.y = y
-        self.params = params
-        self.scoring = scoring
-
-    def __call__(self, view, rows):
-        # a scorer made by `make_scorer` asks for responses only, and most are known;
-        # any other callable may want to see the model itself
-        estimator = view if isinstance(self.scorer, BaseScorer) else view.estimator
-        params = index_params(self.X, self.params, rows)
-        try:
-            score = self.scorer(
-                estimator, take_rows(self.X, rows), self.y[rows], **params
-            )
-        except ValueError as error:
-            raise ValueError(
-                f"`scoring`={self.scoring!r} cannot score the {len(rows)} rows of a "
-                f"fold: {error} Use another `scoring`, or fewer folds in `cv`."
-            ) from error
-        if not isinstance(score, Real):
-            raise ValueError(
-                f"`scoring` must return a number; got {score!r} from {self.scoring!r}."
-            )
-        return float(score)
-
-
 def _silent(message):
     """Report nothing."""
-
-
-def _seeded(estimator, rng):
-    """Give an int to each `random_state` parameter that is None, and only to those."""
-    for key, value in sorted(estimator.get_params(deep=True).items()):
-        if value is None and (key == "random_state" or key.endswith("__random_state")):
-            estimator.set_params(**{key: rng.randint(MAX_SEED)})
-    return estimator
-
-
-def _weight_name(estimator):
-    """Keyword of `fit` that takes weights; None if the estimator takes none.
-
-    Looks through pipelines (the last step counts) and other meta-estimators that hand
-    on what their `fit` is given.
-    """
-    if has_fit_parameter(estimator, "sample_weight"):
-        return "sample_weight"
-    steps = getattr(estimator, "steps", None)
-    if steps:
-        last, step = steps[-1]
-        inner = None if isinstance(step, str) else _weight_name(step)
-        return None if inner is None else f"{last}__{inner}"
-    parameters = signature(estimator.fit).parameters.values()
-    if not any(p.kind == p.VAR_KEYWORD for p in parameters):
-        return None
-    inner = getattr(estimator, "estimator", None)
-    named = [e for _, e in getattr(estimator, "estimators", []) if e != "drop"]
-    inside = [inner] if inner is not None else named
-    takes = inside and all(_weight_name(e) == "sample_weight" for e in inside)
-    return "sample_weight" if takes else None
-
-
-def _scores_with_weights(scorer):
-    """Whether a scorer takes weights; a plain callable is asked by its signature."""
-    function = getattr(scorer, "_score_func", scorer)
-    return "sample_weight" in signature(function).parameters

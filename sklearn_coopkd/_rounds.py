@@ -16,93 +16,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
-from sklearn.dummy import DummyClassifier
-from sklearn.frozen import FrozenEstimator
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_coopkd._compat import index_params
-from sklearn_coopkd._containers import concat_rows, row_keys, take_rows
+from sklearn_coopkd._containers import concat_rows, take_rows
 from sklearn_coopkd._deficiency import correct_rows, deficient_rows
+from sklearn_coopkd._fitting import Fitted, Member, MemberFailure, fit_and_answer
+from sklearn_coopkd._folds import Exclusion, Folds
+from sklearn_coopkd._lessons import Lesson, capped, join, without_duplicates
 from sklearn_coopkd._responses import (
     Responder,
     apply_temperature,
-    class_proba,
     fit_temperature,
 )
-
-Exclusion = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Member:
-    """One learner and how to call its `fit`."""
-
-    name: str
-    estimator: Any
-    params: dict[str, Any]  # metadata routed to `fit`, without weights
-    weight_name: str | None  # keyword that takes weights; None if there is none
-    uses_sample_weight: bool  # whether the caller's weights are meant for it
-
-    @property
-    def is_frozen(self) -> bool:
-        return isinstance(self.estimator, FrozenEstimator)
-
-
-@dataclass(frozen=True)
-class Folds:
-    """Which rows each fold tests and trains on.
-
-    `root` is what the delivered students must not see: nothing, or the hold-out.
-    `gates` are the exclusions on which the gate judges students, each with the fold
-    that it judges them on. Empty: no gate.
-    """
-
-    train: np.ndarray  # (n_folds, n_rows) bool
-    test: np.ndarray  # (n_folds, n_rows) bool
-    inner: tuple[int, ...]  # folds used for cross-fitting
-    root: Exclusion
-    gates: dict[Exclusion, int]
-
-    def rows(self, exclusion: Exclusion) -> np.ndarray:
-        """Rows that may be used when the folds of `exclusion` are left out."""
-        return np.flatnonzero(self.train[list(exclusion)].all(axis=0))
-
-    def asked(self, exclusion: Exclusion) -> np.ndarray:
-        """Rows of the left-out folds: what members without them are asked about."""
-        return np.flatnonzero(self.test[list(exclusion)].any(axis=0))
-
-    def children(self, exclusion: Exclusion) -> dict[int, Exclusion]:
-        """The exclusions with one fold more, as far as rows remain on both sides."""
-        used = self.train[list(exclusion)].all(axis=0)
-        found = {}
-        for fold in self.inner:
-            if fold in exclusion:
-                continue
-            if (used & self.test[fold]).any() and (used & self.train[fold]).any():
-                found[fold] = tuple(sorted((*exclusion, fold)))
-        return found
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """Pseudo-samples for one student in one round (aligned arrays, n_samples each)."""
-
-    X: Any
-    y: np.ndarray
-    weight: np.ndarray
-    teacher: np.ndarray  # position of the member that made it
-    source: np.ndarray  # row it was made from
-    round: np.ndarray
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A member at one exclusion, with its answers about the excluded rows."""
-
-    model: Any
-    proba: np.ndarray  # (n_asked, n_classes)
-    lesson: Lesson | None = None  # all pseudo-samples it was fitted with
 
 
 @dataclass(frozen=True)
@@ -161,62 +86,12 @@ class Plan:
     assigned: np.ndarray  # (n_teachers, n_students, n_rows)
 
 
-@dataclass(frozen=True)
-class MemberFailure:
-    """Carries a member's own exception from a job to the loop."""
-
-    name: str
-    error: Exception
-
-
 class _MembersFailed(Exception):
     """Some members failed and the others go on without them."""
 
     def __init__(self, failures: list[MemberFailure]):
         super().__init__(failures)
         self.failures = failures
-
-
-# --- jobs: module-level, explicit arguments, run in any process -----------------------
-
-
-def _fit_and_answer(member, data, rows, asked, lesson):
-    """Fit a clone on some rows and a lesson; return it and its answers on others."""
-    X, y, classes, sample_weight = data
-    try:
-        if member.is_frozen:
-            model = member.estimator
-        else:
-            model = _fit(member, X, y, sample_weight, rows, lesson)
-        proba = class_proba(model, take_rows(X, asked), classes)
-    except Exception as error:
-        return MemberFailure(member.name, error)
-    return Fitted(model, proba, lesson)
-
-
-def _fit(member, X, y, sample_weight, rows, lesson):
-    y_fit = y[rows]
-    if len(np.unique(y_fit)) < 2 <= len(np.unique(y)):
-        # Few classifiers accept a single class, which only this subset has.
-        return DummyClassifier(strategy="prior").fit(np.zeros((len(rows), 1)), y_fit)
-    X_fit = take_rows(X, rows)
-    origin = rows
-    weight = np.ones(len(rows))
-    if sample_weight is not None and member.uses_sample_weight:
-        weight = sample_weight[rows]
-    if lesson is not None:
-        X_fit = concat_rows([X_fit, lesson.X])
-        y_fit = np.concatenate([y_fit, lesson.y])
-        origin = np.concatenate([rows, lesson.source])
-        weight = np.concatenate([weight, lesson.weight])
-    # a pseudo-sample inherits the metadata of its source row
-    params = index_params(X, member.params, origin)
-    weighted = (weight != 1).any() or (
-        sample_weight is not None and member.uses_sample_weight
-    )
-    if member.weight_name is not None and weighted:
-        params[member.weight_name] = weight
-    return clone(member.estimator).fit(X_fit, y_fit, **params)
 
 
 def _generate(generator, teacher, X, y, sources, pool, seed):
@@ -252,7 +127,7 @@ class _Loop:
 
     def _run(self, jobs: list[tuple]) -> list[Fitted]:
         """Fit jobs in parallel; handle members that failed."""
-        results = self.parallel(delayed(_fit_and_answer)(*job) for job in jobs)
+        results = self.parallel(delayed(fit_and_answer)(*job) for job in jobs)
         failed = [r for r in results if isinstance(r, MemberFailure)]
         names = {failure.name for failure in failed}
         if failed and (
@@ -436,13 +311,13 @@ class _Loop:
             source=source,
             round=np.full(len(source), round_),
         )
-        lesson = _without_duplicates(lesson, self.problem.X, earlier)
+        lesson = without_duplicates(lesson, self.problem.X, earlier)
         if not len(lesson.y):
             return None
         if earlier is not None:
-            lesson = _join(earlier, lesson)
+            lesson = join(earlier, lesson)
         n_own = len(self.folds.rows(exclusion))
-        return _capped(lesson, self.problem.max_pseudo, n_own, self.problem.seed)
+        return capped(lesson, self.problem.max_pseudo, n_own, self.problem.seed)
 
     # judging
 
@@ -567,65 +442,6 @@ class _Loop:
             initial_responses=initial,
             is_current=is_current,
         )
-
-
-def _without_duplicates(lesson: Lesson, X: Any, earlier: Lesson | None) -> Lesson:
-    """Drop copies of the source row and repeats; a repeat adds its source's weight.
-
-    Several teachers that make the same sample from the same row count once, so that
-    a row taught twice weighs as much as two equal rows taught once.
-    """
-    n = len(lesson.y)
-    tables = [lesson.X, take_rows(X, lesson.source)]
-    if earlier is not None:
-        tables.append(earlier.X)
-    keys = row_keys(concat_rows(tables))
-    keep = keys[:n] != keys[n : 2 * n]
-    if earlier is not None:
-        keep &= ~np.isin(keys[:n], keys[2 * n :])
-    _, label = np.unique(lesson.y, return_inverse=True)
-    sample = keys[:n] * (label.max(initial=0) + 1) + label
-    kept: dict[int, int] = {}
-    counted: set[tuple[int, int]] = set()
-    weight = np.zeros(n)
-    for row in np.flatnonzero(keep):
-        pair = (int(sample[row]), int(lesson.source[row]))
-        if pair not in counted:
-            counted.add(pair)
-            weight[kept.setdefault(pair[0], row)] += lesson.weight[row]
-    rows = np.array(sorted(kept.values()), dtype=np.intp)
-    return _subset(lesson, rows, weight)
-
-
-def _subset(lesson: Lesson, rows: np.ndarray, weight: np.ndarray) -> Lesson:
-    return Lesson(
-        X=take_rows(lesson.X, rows),
-        y=lesson.y[rows],
-        weight=weight[rows],
-        teacher=lesson.teacher[rows],
-        source=lesson.source[rows],
-        round=lesson.round[rows],
-    )
-
-
-def _join(first: Lesson, second: Lesson) -> Lesson:
-    return Lesson(
-        X=concat_rows([first.X, second.X]),
-        y=np.concatenate([first.y, second.y]),
-        weight=np.concatenate([first.weight, second.weight]),
-        teacher=np.concatenate([first.teacher, second.teacher]),
-        source=np.concatenate([first.source, second.source]),
-        round=np.concatenate([first.round, second.round]),
-    )
-
-
-def _capped(lesson: Lesson, max_pseudo: float | None, n_own: int, seed: int) -> Lesson:
-    """At most `max_pseudo * n_own` pseudo-samples, drawn without replacement."""
-    if max_pseudo is None or len(lesson.y) <= max_pseudo * n_own:
-        return lesson
-    rng = np.random.RandomState(seed)
-    rows = np.sort(rng.permutation(len(lesson.y))[: int(max_pseudo * n_own)])
-    return _subset(lesson, rows, lesson.weight)
 
 
 def run_rounds(

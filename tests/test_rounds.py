@@ -11,7 +11,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_coopkd import CooperativeDistiller, GeneratedSamples
-from sklearn_coopkd._rounds import Folds
+from sklearn_coopkd._folds import Folds
 
 
 class Threshold(ClassifierMixin, BaseEstimator):
@@ -36,7 +36,7 @@ class Threshold(ClassifierMixin, BaseEstimator):
 
 
 class Shift(BaseEstimator):
-    """Moves each row by 0.01 in the first column: a generator that is easy to follow."""
+    """Moves each row by 0.01 in the first column: easy to follow."""
 
     def generate(self, teacher, X, y, X_pool, y_pool, *, random_state=None):
         proba = teacher.predict_proba(X)[np.arange(len(y)), y]

@@ -42,11 +42,11 @@ def run_seed(seed, share):
             ).fit(X[train], y[train])
             scores = np.array(
                 [
-                    [
-                        (np.mean(e.predict(X[test]) == y[test]))
+                    [(np.mean(e.predict(X[test]) == y[test])) for e in (before, after)]
+                    + [
+                        log_loss(y[test], e.predict_proba(X[test]))
                         for e in (before, after)
                     ]
-                    + [log_loss(y[test], e.predict_proba(X[test])) for e in (before, after)]
                     for before, after in zip(
                         distiller.initial_estimators_, distiller.estimators_
                     )
@@ -67,8 +67,8 @@ def main():
     arguments = parser.parse_args()
     print(
         f"sklearn_coopkd {sklearn_coopkd.__version__}, scikit-learn "
-        f"{sklearn.__version__}, python {platform.python_version()}; breast cancer with "
-        f"random labels, 400 training rows, seeds 0-{arguments.seeds - 1}"
+        f"{sklearn.__version__}, python {platform.python_version()}; breast cancer "
+        f"with random labels, 400 training rows, seeds 0-{arguments.seeds - 1}"
     )
     for share in (0.5, 0.8):
         runs = joblib.Parallel(n_jobs=arguments.jobs)(
@@ -78,8 +78,8 @@ def main():
             values = np.array([run[name] for run in runs])
             error = values.std(axis=0, ddof=1) / np.sqrt(len(values))
             print(
-                f"{share:.0%} of one class, {name}: accuracy {values[:, 0].mean():+.2f} "
-                f"(standard error {error[0]:.2f}) points, log-loss "
+                f"{share:.0%} of one class, {name}: accuracy "
+                f"{values[:, 0].mean():+.2f} (standard error {error[0]:.2f}) points, log-loss "
                 f"{values[:, 1].mean():+.3f} ({error[1]:.3f})"
             )
 

@@ -157,11 +157,14 @@ def report(data):
     lines = [
         f"{n} tables, {len(results[0]['folds'])} folds each; {data['versions']}",
         "",
-        "| against StackingClassifier(cv=5) | accuracy, points | wins | log-loss, ratio "
-        "| wins | fit CPU time, ratio: median (largest) | generation, share |",
+        "| against StackingClassifier(cv=5) | accuracy, points | wins | log-loss, "
+        "ratio | wins | fit CPU time, ratio: median (largest) | generation, share |",
         "|---|---|---|---|---|---|---|",
     ]
-    methods = ["voting", *(f"{v}/{c}" for v in variants for c in ("stack", "vote", "best"))]
+    methods = [
+        "voting",
+        *(f"{v}/{c}" for v in variants for c in ("stack", "vote", "best")),
+    ]
     for method in methods:
         accuracy = _means(results, method, "accuracy")
         loss = _means(results, method, "log_loss")
@@ -192,7 +195,8 @@ def report(data):
         ]
         lines.append(
             f"| {variant} | {_interval(after - before, 100)} "
-            f"| {(after > before).sum()} / {(after < before).sum()} | {_ratio(*losses)} |"
+            f"| {(after > before).sum()} / {(after < before).sum()} "
+            f"| {_ratio(*losses)} |"
         )
     first = variants[0]
     lines += [
@@ -206,7 +210,8 @@ def report(data):
                 np.mean(
                     [
                         np.subtract(
-                            fold[f"{first}/students"][key], fold[f"{first}/members"][key]
+                            fold[f"{first}/students"][key],
+                            fold[f"{first}/members"][key],
                         )
                         for fold in table["folds"]
                     ],
@@ -218,7 +223,9 @@ def report(data):
         for key in ("accuracy", "log_loss")
     }
     for key, scale in (("accuracy", 100), ("log_loss", 1)):
-        cells = [_interval(gains[key][:, j], scale) for j in range(len(data["members"]))]
+        cells = [
+            _interval(gains[key][:, j], scale) for j in range(len(data["members"]))
+        ]
         lines.append(f"| {key} | " + " | ".join(cells) + " |")
     lines += [
         "",

@@ -237,7 +237,7 @@ class _Search:
         self.teacher_rows = 0
         self.n_fallback = 0
         self.scale = self._scale()
-        self.embedding = None if self.is_sparse else self._embedding()
+        self.embedding = self._embedding()
         self.pool_idx = both[:n_pool]
         self.alpha = alpha
 
@@ -336,7 +336,7 @@ class _Search:
                 yield pool, rows[begin : begin + step]
 
     def _candidates(self, k):
-        """The k nearest pool rows of the same class: positions (-1: none), distances."""
+        """The k nearest pool rows of a class: positions (-1: none), distances."""
         near = np.full((len(self.y), k), -1)
         distance = np.full((len(self.y), k), np.inf)
         for pool, rows in self._by_class(np.arange(len(self.y))):
@@ -370,6 +370,8 @@ class _Search:
 
     def _embedding(self):
         """Numeric columns in units of their scale; a missing cell counts as typical."""
+        if self.is_sparse:
+            return self.Z_pool, self.Z
         numeric = self.movable & ~self.whole
         Z = self.codec.Z[:, numeric]
         missing = np.isnan(Z)
@@ -381,20 +383,15 @@ class _Search:
 
     def _squared_distances(self, rows, pool):
         """Between sources and pool rows; infinite to a copy of the source."""
-        if self.is_sparse:
-            distance = euclidean_distances(
-                self.Z[rows], self.Z_pool[pool], squared=True
+        distance = np.zeros((len(rows), len(pool)))
+        pool_points, points = self.embedding
+        if points.shape[1]:
+            distance += euclidean_distances(
+                points[rows], pool_points[pool], squared=True
             )
-        else:
-            distance = np.zeros((len(rows), len(pool)))
-            pool_points, points = self.embedding
-            if points.shape[1]:
-                distance += euclidean_distances(
-                    points[rows], pool_points[pool], squared=True
-                )
-            for j in np.flatnonzero(self.movable & self.whole):
-                own, other = self.Z[rows, j][:, None], self.Z_pool[pool, j]
-                distance += (own != other) & ~np.isnan(own) & ~np.isnan(other)
+        for j in np.flatnonzero(self.movable & self.whole):
+            own, other = self.Z[rows, j][:, None], self.Z_pool[pool, j]
+            distance += (own != other) & ~np.isnan(own) & ~np.isnan(other)
         # the row itself is no anchor
         distance[distance <= 1e-12] = np.inf
         return distance

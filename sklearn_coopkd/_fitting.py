@@ -1,0 +1,167 @@
+"""Members: what `fit` each one takes, and the jobs that fit them in any process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from inspect import signature
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.metadata_routing import MetadataRouter
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+
+from sklearn_coopkd._compat import index_params, routing_enabled
+from sklearn_coopkd._containers import concat_rows, take_rows
+from sklearn_coopkd._lessons import Lesson
+from sklearn_coopkd._responses import class_proba
+
+MAX_SEED = np.iinfo(np.int32).max
+
+
+@dataclass(frozen=True)
+class Member:
+    """One learner and how to call its `fit`."""
+
+    name: str
+    estimator: Any
+    params: dict[str, Any]  # metadata routed to `fit`, without weights
+    weight_name: str | None  # keyword that takes weights; None if there is none
+    uses_sample_weight: bool  # whether the caller's weights are meant for it
+
+    @property
+    def is_frozen(self) -> bool:
+        return isinstance(self.estimator, FrozenEstimator)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A member at one exclusion, with its answers about the excluded rows."""
+
+    model: Any
+    proba: np.ndarray  # (n_asked, n_classes)
+    lesson: Lesson | None = None  # all pseudo-samples it was fitted with
+
+
+@dataclass(frozen=True)
+class MemberFailure:
+    """Carries a member's own exception from a job to the loop."""
+
+    name: str
+    error: Exception
+
+
+def make_member(
+    name: str, estimator: Any, fit_params: dict[str, Any], seed: int
+) -> Member:
+    """A member ready to be fitted: cloned, seeded, its keyword for weights found.
+
+    Parameters
+    ----------
+    name : str
+
+    estimator : classifier
+        Not changed.
+
+    fit_params : dict
+        Metadata for its `fit`, `sample_weight` among it if it is meant for it.
+
+    seed : int
+        For each `random_state` of it that is None.
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator is frozen and not fitted.
+    """
+    params = dict(fit_params)
+    uses_sample_weight = params.pop("sample_weight", None) is not None
+    if isinstance(estimator, FrozenEstimator):
+        check_is_fitted(estimator)
+        return Member(name, estimator, params, None, uses_sample_weight)
+    estimator = seeded(clone(estimator), seed)
+    if not routing_enabled():
+        keyword = weight_keyword(estimator)
+    elif uses_sample_weight:
+        keyword = "sample_weight"
+    else:
+        # a router would refuse weights that nobody in it has requested
+        direct = has_fit_parameter(estimator, "sample_weight")
+        routes = hasattr(estimator, "get_metadata_routing") and isinstance(
+            estimator.get_metadata_routing(), MetadataRouter
+        )
+        keyword = "sample_weight" if direct and not routes else None
+    return Member(name, estimator, params, keyword, uses_sample_weight)
+
+
+def seeded(estimator: Any, seed: int) -> Any:
+    """Give an int to each `random_state` parameter that is None, and only to those."""
+    rng = np.random.RandomState(seed)
+    for key, value in sorted(estimator.get_params(deep=True).items()):
+        if value is None and (key == "random_state" or key.endswith("__random_state")):
+            estimator.set_params(**{key: rng.randint(MAX_SEED)})
+    return estimator
+
+
+def weight_keyword(estimator: Any) -> str | None:
+    """Keyword of `fit` that takes weights; None if the estimator takes none.
+
+    Looks through pipelines (the last step counts) and other meta-estimators that hand
+    on what their `fit` is given.
+    """
+    if has_fit_parameter(estimator, "sample_weight"):
+        return "sample_weight"
+    steps = getattr(estimator, "steps", None)
+    if steps:
+        last, step = steps[-1]
+        inner = None if isinstance(step, str) else weight_keyword(step)
+        return None if inner is None else f"{last}__{inner}"
+    parameters = signature(estimator.fit).parameters.values()
+    if not any(p.kind == p.VAR_KEYWORD for p in parameters):
+        return None
+    inner = getattr(estimator, "estimator", None)
+    named = [e for _, e in getattr(estimator, "estimators", []) if e != "drop"]
+    inside = [inner] if inner is not None else named
+    takes = inside and all(weight_keyword(e) == "sample_weight" for e in inside)
+    return "sample_weight" if takes else None
+
+
+def fit_and_answer(member, data, rows, asked, lesson):
+    """Fit a clone on some rows and a lesson; return it and its answers on others."""
+    X, y, classes, sample_weight = data
+    try:
+        if member.is_frozen:
+            model = member.estimator
+        else:
+            model = _fit(member, X, y, sample_weight, rows, lesson)
+        proba = class_proba(model, take_rows(X, asked), classes)
+    except Exception as error:
+        return MemberFailure(member.name, error)
+    return Fitted(model, proba, lesson)
+
+
+def _fit(member, X, y, sample_weight, rows, lesson):
+    y_fit = y[rows]
+    if len(np.unique(y_fit)) < 2 <= len(np.unique(y)):
+        # Few classifiers accept a single class, which only this subset has.
+        return DummyClassifier(strategy="prior").fit(np.zeros((len(rows), 1)), y_fit)
+    X_fit = take_rows(X, rows)
+    origin = rows
+    weight = np.ones(len(rows))
+    if sample_weight is not None and member.uses_sample_weight:
+        weight = sample_weight[rows]
+    if lesson is not None:
+        X_fit = concat_rows([X_fit, lesson.X])
+        y_fit = np.concatenate([y_fit, lesson.y])
+        origin = np.concatenate([rows, lesson.source])
+        weight = np.concatenate([weight, lesson.weight])
+    # a pseudo-sample inherits the metadata of its source row
+    params = index_params(X, member.params, origin)
+    weighted = (weight != 1).any() or (
+        sample_weight is not None and member.uses_sample_weight
+    )
+    if member.weight_name is not None and weighted:
+        params[member.weight_name] = weight
+    return clone(member.estimator).fit(X_fit, y_fit, **params)

@@ -1,0 +1,163 @@
+"""Folds: which rows each one tests and trains on, and where the gate judges.
+
+An *exclusion* is a sorted tuple of folds that nothing may have seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import (
+    GroupShuffleSplit,
+    ShuffleSplit,
+    StratifiedShuffleSplit,
+    TimeSeriesSplit,
+    check_cv,
+)
+
+Exclusion = tuple[int, ...]
+DEFAULT_FOLDS = 3
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Which rows each fold tests and trains on.
+
+    `root` is what the delivered students must not see: nothing, or the hold-out.
+    `gates` are the exclusions on which the gate judges students, each with the fold
+    that it judges them on. Empty: no gate.
+    """
+
+    train: np.ndarray  # (n_folds, n_rows) bool
+    test: np.ndarray  # (n_folds, n_rows) bool
+    inner: tuple[int, ...]  # folds used for cross-fitting
+    root: Exclusion
+    gates: dict[Exclusion, int]
+
+    def rows(self, exclusion: Exclusion) -> np.ndarray:
+        """Rows that may be used when the folds of `exclusion` are left out."""
+        return np.flatnonzero(self.train[list(exclusion)].all(axis=0))
+
+    def asked(self, exclusion: Exclusion) -> np.ndarray:
+        """Rows of the left-out folds: what members without them are asked about."""
+        return np.flatnonzero(self.test[list(exclusion)].any(axis=0))
+
+    def children(self, exclusion: Exclusion) -> dict[int, Exclusion]:
+        """The exclusions with one fold more, as far as rows remain on both sides."""
+        used = self.train[list(exclusion)].all(axis=0)
+        found = {}
+        for fold in self.inner:
+            if fold in exclusion:
+                continue
+            if (used & self.test[fold]).any() and (used & self.train[fold]).any():
+                found[fold] = tuple(sorted((*exclusion, fold)))
+        return found
+
+
+def check_splitter(cv: Any, y: np.ndarray | None = None) -> Any:
+    """The splitter that `cv` stands for; None is stratified in `DEFAULT_FOLDS` folds.
+
+    Raises
+    ------
+    ValueError
+        If `cv` is a string, or has more folds than the largest class has rows.
+    """
+    if isinstance(cv, str):
+        raise ValueError(
+            f"`cv` must be an int, a splitter or an iterable; got {cv!r}. For members "
+            "that are fitted already, wrap them in FrozenEstimator."
+        )
+    cv = DEFAULT_FOLDS if cv is None else cv
+    splitter = check_cv(cv, y, classifier=True)
+    if y is not None and isinstance(cv, Integral):
+        largest = np.unique(y, return_counts=True)[1].max()
+        if cv > largest:
+            raise ValueError(
+                f"`cv` must not exceed the size of the largest class; got {cv} folds, "
+                f"and the largest class has {largest} sample"
+                f"{'' if largest == 1 else 's'}. Lower `cv`."
+            )
+    return splitter
+
+
+def make_folds(
+    X: Any,
+    y: np.ndarray,
+    *,
+    cv: Any,
+    validation: str | float | None,
+    split_params: dict[str, Any],
+    seed: int,
+) -> Folds:
+    """Splits as row masks. The splitter is asked once: it need not be repeatable.
+
+    Parameters
+    ----------
+    X : container of shape (n_samples, n_features)
+
+    y : ndarray of shape (n_samples,)
+
+    cv : None, int, splitter or iterable
+
+    validation : {"cross-fit"}, float or None
+        See `CooperativeDistiller`.
+
+    split_params : dict
+        Metadata for `split`: `groups`.
+
+    seed : int
+        Draws the hold-out.
+
+    Returns
+    -------
+    folds : Folds
+    """
+    splitter = check_splitter(cv, y)
+    splits = list(splitter.split(X, y, **split_params))
+    if not splits:
+        raise ValueError(f"`cv` must yield at least one split; got none from {cv!r}.")
+    held_out = None
+    if isinstance(validation, Real):
+        held_out = _hold_out(
+            splitter, y, float(validation), split_params.get("groups"), seed
+        )
+    n_folds = len(splits) + (held_out is not None)
+    train = np.zeros((n_folds, len(y)), dtype=bool)
+    test = np.zeros((n_folds, len(y)), dtype=bool)
+    for fold, (train_rows, test_rows) in enumerate(splits):
+        train[fold, train_rows] = True
+        test[fold, test_rows] = True
+    inner = tuple(range(len(splits)))
+    if held_out is not None:
+        test[:-1] &= ~held_out
+        train[-1], test[-1] = ~held_out, held_out
+        root = (len(splits),)
+        return Folds(train, test, inner, root, {root: len(splits)})
+    folds = Folds(train, test, inner, (), {})
+    if validation is None:
+        return folds
+    gates = {child: fold for fold, child in folds.children(()).items()}
+    return replace(folds, gates=gates)
+
+
+def _hold_out(
+    splitter: Any, y: np.ndarray, size: float, groups: Any, seed: int
+) -> np.ndarray:
+    """Mask of the rows set aside, by the same rule of independence as `splitter`."""
+    held_out = np.zeros(len(y), dtype=bool)
+    n_test = max(1, round(size * len(y)))
+    if isinstance(splitter, TimeSeriesSplit):
+        held_out[len(y) - n_test :] = True
+        return held_out
+    counts = np.unique(y, return_counts=True)[1]
+    kind: Any = ShuffleSplit
+    if groups is not None:
+        kind = GroupShuffleSplit
+    elif counts.min() >= 2 and len(counts) <= min(n_test, len(y) - n_test):
+        kind = StratifiedShuffleSplit
+    draw = kind(n_splits=1, test_size=size, random_state=seed)
+    held_out[next(draw.split(np.zeros(len(y)), y, groups))[1]] = True
+    return held_out

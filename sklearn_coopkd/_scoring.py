@@ -1,0 +1,89 @@
+"""Scores of students on the rows of a fold."""
+
+from __future__ import annotations
+
+from inspect import signature
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import check_scoring, log_loss, make_scorer
+
+from sklearn_coopkd._compat import BaseScorer, index_params
+from sklearn_coopkd._containers import take_rows
+
+
+class FoldScorer:
+    """Score a view of a student on rows of the training table, larger is better."""
+
+    def __init__(self, scorer, X, y, params, scoring):
+        self.scorer = scorer
+        self.X = X
+        self.y = y
+        self.params = params
+        self.scoring = scoring
+
+    def __call__(self, view, rows):
+        # a scorer made by `make_scorer` asks for responses only, and most are known;
+        # any other callable may want to see the model itself
+        estimator = view if isinstance(self.scorer, BaseScorer) else view.estimator
+        params = index_params(self.X, self.params, rows)
+        try:
+            score = self.scorer(
+                estimator, take_rows(self.X, rows), self.y[rows], **params
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"`scoring`={self.scoring!r} cannot score the {len(rows)} rows of a "
+                f"fold: {error} Use another `scoring`, or fewer folds in `cv`."
+            ) from error
+        if not isinstance(score, Real):
+            raise ValueError(
+                f"`scoring` must return a number; got {score!r} from {self.scoring!r}."
+            )
+        return float(score)
+
+
+def make_fold_scorer(
+    estimator: Any,
+    scoring: Any,
+    X: Any,
+    y: np.ndarray,
+    classes: np.ndarray,
+    score_params: dict[str, Any],
+) -> FoldScorer:
+    """Scorer of students by `scoring`, a name or a callable.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What `scoring` has to suit.
+
+    scoring : str or callable
+
+    X, y : the training table
+
+    classes : ndarray of shape (n_classes,)
+
+    score_params : dict
+        Metadata for the scorer. Weights are left out if it takes none.
+    """
+    if isinstance(scoring, str) and scoring == "neg_log_loss":
+        # all classes by name: a fold may lack some
+        scorer = make_scorer(
+            log_loss,
+            greater_is_better=False,
+            response_method="predict_proba",
+            labels=classes,
+        )
+    else:
+        scorer = check_scoring(estimator, scoring=scoring)
+    if "sample_weight" in score_params and not _takes_weights(scorer):
+        score_params = {k: v for k, v in score_params.items() if k != "sample_weight"}
+    return FoldScorer(scorer, X, y, score_params, scoring)
+
+
+def _takes_weights(scorer):
+    """Whether a scorer takes weights; a plain callable is asked by its signature."""
+    function = getattr(scorer, "_score_func", scorer)
+    return "sample_weight" in signature(function).parameters
