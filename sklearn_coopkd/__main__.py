@@ -133,10 +133,11 @@ def _read_csv(path: str, target: str) -> tuple[Any, np.ndarray]:
         )
     table = table[table[target].notna()].reset_index(drop=True)
     y = table.pop(target)
+    labels = _labels(y, target)
     X = table.dropna(axis="columns", how="all")
     if X.shape[1] == 0:
         raise InputError(f"{path} has no column besides {target!r} to learn from.")
-    return X, _labels(y, target)
+    return X, labels
 
 
 def _labels(y: Any, target: str) -> np.ndarray:
@@ -297,8 +298,8 @@ def _text(report: dict) -> str:
     header = ["member", "accuracy", "-> after", "log-loss", "-> after", "lessons"]
     sections = [
         f"{report['table']}: {report['n_train']} training rows, {report['n_test']} "
-        f"test rows, {report['n_columns']} columns, {len(report['classes'])} classes; seed "
-        f"{report['seed']}; {report['rounds']} round(s)",
+        f"test rows, {report['n_columns']} columns, {len(report['classes'])} classes; "
+        f"seed {report['seed']}; {report['rounds']} round(s)",
         "Members on the test rows, before and after teaching\n" + _table(header, rows),
     ]
     matrix = [

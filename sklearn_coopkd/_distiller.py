@@ -14,7 +14,6 @@ from sklearn.base import (
 )
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import check_scoring
 from sklearn.utils import Bunch, assert_all_finite, check_random_state
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -58,7 +57,7 @@ from sklearn_coopkd._responses import (
     response_method,
 )
 from sklearn_coopkd._rounds import Problem, run_rounds
-from sklearn_coopkd._scoring import make_fold_scorer
+from sklearn_coopkd._scoring import make_fold_scorer, routable_scorer
 from sklearn_coopkd.generators import QuintessentialGenerator
 
 
@@ -275,7 +274,7 @@ class CooperativeDistiller(
             Interval(Real, 0, 1, closed="neither"),
             None,
         ],
-        "cv": ["cv_object"],
+        "cv": ["cv_object", str],  # a string gets a better message in `fit`
         "on_failure": [StrOptions({"raise", "warn"})],
         "n_jobs": [None, Integral],
         "random_state": ["random_state"],
@@ -797,12 +796,16 @@ class CooperativeDistiller(
             method_mapping=MethodMapping().add(caller="fit", callee="split"),
         )
         router.add(
-            scoring=check_scoring(self, scoring=self.scoring),
+            scoring=routable_scorer(self, self.scoring),
             method_mapping=MethodMapping().add(caller="fit", callee="score"),
         )
         final = self.final_estimator
+        if final is None:
+            final = LogisticRegression()
+            if routing_enabled():
+                final.set_fit_request(sample_weight=True)  # nobody else can say so
         router.add(
-            final_estimator=LogisticRegression() if final is None else final,
+            final_estimator=final,
             method_mapping=MethodMapping()
             .add(caller="fit", callee="fit")
             .add(caller="predict", callee="predict"),

@@ -96,7 +96,7 @@ class _MembersFailed(Exception):
 
 def _generate(generator, teacher, X, y, sources, pool, seed):
     """Let one teacher make a pseudo-sample from each source row."""
-    return generator.generate(
+    made = generator.generate(
         teacher,
         take_rows(X, sources),
         y[sources],
@@ -104,6 +104,12 @@ def _generate(generator, teacher, X, y, sources, pool, seed):
         y[pool],
         random_state=seed,
     )
+    if len(getattr(made, "success", ())) != len(sources):
+        raise TypeError(
+            "`generator` must return GeneratedSamples with one row per source row; "
+            f"{type(generator).__name__}.generate returned {type(made).__name__}."
+        )
+    return made
 
 
 # --- the loop -------------------------------------------------------------------------
@@ -217,7 +223,16 @@ class _Loop:
         learns = np.array([not member.is_frozen for member in self.members])
         deficient &= learns[:, None]
         qualified = correct_rows(proba, y_idx)
-        assigned = problem.peer_selection.select(deficient, qualified, confidence)
+        assigned = np.asarray(
+            problem.peer_selection.select(deficient, qualified, confidence)
+        )
+        expected = (len(self.members), *deficient.shape)
+        if assigned.shape != expected or assigned.dtype != bool:
+            raise ValueError(
+                "`peer_selection` must return a boolean array of shape (n_teachers, "
+                f"n_students, n_rows) = {expected}; got shape {assigned.shape}, dtype "
+                f"{assigned.dtype}."
+            )
         plan = Plan(rows, deficient, assigned)
         self.plans[exclusion, round_] = plan
         return plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from inspect import signature
 from numbers import Real
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import check_scoring, log_loss, make_scorer
 
-from sklearn_coopkd._compat import BaseScorer, index_params
+from sklearn_coopkd._compat import BaseScorer, index_params, routing_enabled
 from sklearn_coopkd._containers import take_rows
 
 
@@ -81,6 +82,19 @@ def make_fold_scorer(
     if "sample_weight" in score_params and not _takes_weights(scorer):
         score_params = {k: v for k, v in score_params.items() if k != "sample_weight"}
     return FoldScorer(scorer, X, y, score_params, scoring)
+
+
+def routable_scorer(estimator: Any, scoring: Any) -> Any:
+    """The scorer as a consumer of metadata.
+
+    A name cannot say what it requests; it stands for a scorer that uses weights if its
+    metric takes them.
+    """
+    scorer = check_scoring(estimator, scoring=scoring)
+    if isinstance(scoring, str) and routing_enabled():
+        scorer = deepcopy(scorer)
+        scorer.set_score_request(sample_weight=_takes_weights(scorer))
+    return scorer
 
 
 def _takes_weights(scorer):

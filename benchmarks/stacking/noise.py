@@ -79,8 +79,8 @@ def main():
             error = values.std(axis=0, ddof=1) / np.sqrt(len(values))
             print(
                 f"{share:.0%} of one class, {name}: accuracy "
-                f"{values[:, 0].mean():+.2f} (standard error {error[0]:.2f}) points, log-loss "
-                f"{values[:, 1].mean():+.3f} ({error[1]:.3f})"
+                f"{values[:, 0].mean():+.2f} (standard error {error[0]:.2f}) points, "
+                f"log-loss {values[:, 1].mean():+.3f} ({error[1]:.3f})"
             )
 
 

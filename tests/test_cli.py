@@ -1,0 +1,151 @@
+"""The command line."""
+
+import json
+import subprocess
+import sys
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_wine
+
+from sklearn_coopkd.__main__ import main
+
+
+@pytest.fixture
+def csv(tmp_path):
+    """A small table with numbers, categories, missing cells and an empty column."""
+    rng = np.random.RandomState(0)
+    n = 160
+    frame = pd.DataFrame(
+        {
+            "age": rng.randint(18, 80, n).astype(float),
+            "town": rng.choice(["Lyon", "Rome", "Oslo"], n),
+            "member": rng.rand(n) < 0.5,
+            "empty": np.nan,
+            "income": rng.rand(n) * 1000,
+        }
+    )
+    buys = frame["income"] + 300 * (frame["town"] == "Rome") + rng.randn(n) * 200 > 600
+    frame["buys"] = np.where(buys, "yes", "no")
+    frame.loc[::9, "age"] = np.nan
+    frame.loc[::11, "town"] = None
+    frame.loc[3, "buys"] = None
+    path = tmp_path / "shop.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def test_bundled_table(capsys):
+    assert main(["--members", "logistic,tree"]) == 0
+    captured = capsys.readouterr()
+    for text in (
+        "training rows",
+        "logistic",
+        "tree",
+        "Who taught whom",
+        "VotingClassifier",
+        "StackingClassifier",
+        "CooperativeDistiller",
+        "fit s",
+    ):
+        assert text in captured.out
+    assert "fitting StackingClassifier" in captured.err
+    assert "\x1b" not in captured.err  # no terminal: plain lines
+
+
+def test_json_of_a_csv_and_the_saved_distiller(csv, tmp_path, capsys):
+    saved = tmp_path / "model.joblib"
+    command = [str(csv), "--target", "buys", "--members", "logistic,tree,bayes"]
+    command += ["--json", "--save", str(saved), "--seed", "3", "--test-size", "0.3"]
+    assert main(command) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["n_train"] + report["n_test"] == 159
+    assert report["n_columns"] == 4
+    assert report["classes"] == ["no", "yes"]
+    assert list(report["members"]) == ["logistic", "tree", "bayes"]
+    assert np.shape(report["transfer"]) == (3, 3)
+    assert set(report["combined"]) == {
+        "VotingClassifier",
+        "StackingClassifier",
+        "CooperativeDistiller",
+    }
+    distiller = joblib.load(saved)
+    rows = pd.read_csv(csv).drop(columns=["buys", "empty"])
+    assert set(distiller.predict(rows)) == {"yes", "no"}
+    assert set(tmp_path.iterdir()) == {csv, saved}  # no temporary file is left
+    main(command)
+    again = json.loads(capsys.readouterr().out)
+    assert again["transfer"] == report["transfer"]
+    for kind in ("before", "after"):
+        assert [m[kind]["log_loss"] for m in again["members"].values()] == [
+            m[kind]["log_loss"] for m in report["members"].values()
+        ]
+
+
+def test_numeric_labels(tmp_path, capsys):
+    X, y = load_wine(return_X_y=True, as_frame=True)
+    X.assign(kind=y).to_csv(tmp_path / "wine.csv", index=False)
+    command = [str(tmp_path / "wine.csv"), "--target", "kind", "--json"]
+    assert main([*command, "--members", "logistic,bayes"]) == 0
+    assert json.loads(capsys.readouterr().out)["classes"] == ["0", "1", "2"]
+
+
+def bad(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(text)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["none.csv", "--target", "y"], "cannot read none.csv"),
+        (["{csv}"], "--target must name the column"),
+        (["--target", "y"], "--target needs a TABLE.csv"),
+        (["{csv}", "--target", "zzz"], "'zzz' is not a column"),
+        (["{csv}", "--target", "income"], "must hold class labels"),
+        (["{csv}", "--target", "empty"], "at least 2 classes; got 0"),
+        (["{csv}", "--target", "buys", "--members", "oracle"], "unknown 'oracle'"),
+        (["{csv}", "--target", "buys", "--members", ","], "must be distinct names"),
+        (["{csv}", "--target", "buys", "--members", "tree,tree"], "distinct names"),
+        (["{csv}", "--target", "buys", "--test-size", "2"], "between 0 and 1; got 2.0"),
+        (["{csv}", "--target", "buys", "--test-size", "0.999"], "fewer than one row"),
+        (["{csv}", "--target", "buys", "--save", "/no/such/x"], "folder that exists"),
+        (["{blank}", "--target", "y"], "cannot read"),
+        (["{lonely}", "--target", "y"], "no column besides"),
+        (["{rare}", "--target", "y"], "class c has 1"),
+        (["{binary}", "--target", "y"], "cannot read"),
+    ],
+    ids=str,
+)
+def test_bad_input_is_one_line_and_code_2(arguments, message, csv, tmp_path, capsys):
+    (tmp_path / "binary.csv").write_bytes(bytes(range(128, 256)) * 10)
+    files = {
+        "csv": str(csv),
+        "blank": bad(tmp_path, "blank.csv", ""),
+        "lonely": bad(tmp_path, "lonely.csv", "y\n" + "a\nb\n" * 20),
+        "rare": bad(tmp_path, "rare.csv", "x,y\n" + "1,a\n2,b\n" * 20 + "3,c\n"),
+        "binary": str(tmp_path / "binary.csv"),
+    }
+    assert main([argument.format(**files) for argument in arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    last = captured.err.strip().splitlines()[-1]
+    assert last.startswith("sklearn_coopkd: error: ")
+    assert message in last
+    assert "Traceback" not in captured.err
+
+
+def test_as_a_module():
+    command = [sys.executable, "-m", "sklearn_coopkd", "--test-size", "nonsense"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "invalid float value" in done.stderr
+
+
+def test_csv_without_pandas(csv, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    assert main([str(csv), "--target", "buys"]) == 2
+    assert "pip install pandas" in capsys.readouterr().err

@@ -1,0 +1,132 @@
+"""Bad input: a clear message that names the parameter, the value and the way out."""
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_coopkd import CooperativeDistiller, QuintessentialGenerator
+
+X, Y = np.random.RandomState(0).randn(30, 2), np.arange(30) % 2
+TWO = [("a", GaussianNB()), ("b", LogisticRegression())]
+
+
+@pytest.mark.parametrize(
+    ("estimators", "message"),
+    [
+        ([], "`estimators` must be a non-empty list"),
+        ([GaussianNB()], r"list of \(string, estimator\) tuples"),
+        ([("a", GaussianNB()), ("a", GaussianNB())], "not unique"),
+        ([("a__b", GaussianNB())], "must not contain __"),
+        ([("cv", GaussianNB())], "conflict with constructor arguments"),
+        ([("a", "drop")], "Keep at least one"),
+        (
+            [("line", LinearRegression())],
+            "member 'line'.*must be a classifier; got Lin",
+        ),
+        ([("scale", StandardScaler())], "member 'scale'.*must be a classifier"),
+    ],
+)
+def test_estimators(estimators, message):
+    with pytest.raises(ValueError, match=message):
+        CooperativeDistiller(estimators).fit(X, Y)
+
+
+def test_something_without_fit():
+    with pytest.raises(TypeError, match=r"member 'x'.*must have a `fit` method; got 3"):
+        CooperativeDistiller([("x", 3)]).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"combine": "mean"}, "'combine' parameter"),
+        ({"deficiency": "loss"}, "'deficiency' parameter"),
+        ({"peer_selection": "worst"}, "'peer_selection' parameter"),
+        ({"generator": 3}, "'generator' parameter"),
+        ({"pseudo_weight": 0}, "'pseudo_weight' parameter"),
+        ({"max_pseudo": -1}, "'max_pseudo' parameter"),
+        ({"max_iter": -1}, "'max_iter' parameter"),
+        ({"tol": -0.1}, "'tol' parameter"),
+        ({"validation": 1.5}, "'validation' parameter"),
+        ({"validation": "holdout"}, "'validation' parameter"),
+        ({"on_failure": "ignore"}, "'on_failure' parameter"),
+        ({"cv": "prefit"}, "`cv` must be.*got 'prefit'.*FrozenEstimator"),
+        ({"cv": 20}, "`cv` must not exceed the size of the largest class; got 20"),
+        ({"cv": []}, "`cv` must yield at least one split"),
+        ({"scoring": "no such"}, "Got 'no such' instead"),
+        ({"scoring": lambda estimator, X, y: "high"}, "`scoring` must return a number"),
+        ({"scoring": "r2_score"}, "r2_score"),
+        ({"final_estimator": LinearRegression()}, "`final_estimator` must be a class"),
+        (
+            {"generator": QuintessentialGenerator(immutable_features=["age"])},
+            "`immutable_features` names a column that X does not have: 'age'",
+        ),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_parameters(params, message):
+    with pytest.raises(ValueError, match=message):
+        CooperativeDistiller(TWO, **params).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.linspace(0, 1, 30), "Unknown label type: continuous"),
+        (np.eye(30)[:, :3], "multilabel-indicator|1d array"),
+        (Y[:-1], "inconsistent numbers of samples"),
+        (np.where(Y, np.nan, 1.0), "NaN"),
+    ],
+)
+def test_labels(y, message):
+    with pytest.raises(ValueError, match=message):
+        CooperativeDistiller(TWO).fit(X, y)
+
+
+def test_weights():
+    with pytest.raises(ValueError, match=r"sample_weight.shape"):
+        CooperativeDistiller(TWO).fit(X, Y, sample_weight=np.ones(3))
+    with pytest.raises(ValueError, match="at least one non-zero"):
+        CooperativeDistiller(TWO).fit(X, Y, sample_weight=np.zeros(30))
+    with pytest.raises(ValueError, match=r"[Nn]egative"):
+        CooperativeDistiller(TWO).fit(X, Y, sample_weight=-np.ones(30))
+
+
+def test_unfitted():
+    for method in ("predict", "predict_proba", "transform", "get_feature_names_out"):
+        argument = () if method == "get_feature_names_out" else (X,)
+        with pytest.raises(NotFittedError):
+            getattr(CooperativeDistiller(TWO), method)(*argument)
+
+
+class Short(BaseEstimator):
+    """A generator that breaks the protocol."""
+
+    def generate(self, teacher, X, y, X_pool, y_pool, *, random_state=None):
+        return X
+
+
+def test_a_generator_that_returns_something_else():
+    noise = np.random.RandomState(1).randint(0, 2, 30)
+    with pytest.raises(TypeError, match="`generator` must return GeneratedSamples"):
+        CooperativeDistiller(TWO, generator=Short(), validation=None).fit(X, noise)
+
+
+class Odd(BaseEstimator):
+    def select(self, deficient, qualified, confidence):
+        return deficient
+
+
+def test_a_peer_selection_that_returns_something_else():
+    with pytest.raises(ValueError, match=r"`peer_selection` must return.*got shape"):
+        CooperativeDistiller(TWO, peer_selection=Odd()).fit(X, Y)
+
+
+def test_predict_parameters_without_a_final_estimator():
+    distiller = CooperativeDistiller(TWO, combine="vote").fit(X, Y)
+    with pytest.raises(TypeError, match="takes no parameters with combine='vote'"):
+        distiller.predict(X, return_std=True)
