@@ -85,7 +85,7 @@ def test_through_a_pipeline_and_cross_validation(members, cancer):
         random_state=0,
     )
     distiller.set_fit_request(sample_weight=True)
-    distiller.set_score_request(sample_weight=False)
+    distiller.set_score_request(sample_weight=True)
     scaler = StandardScaler().set_fit_request(sample_weight=False)
     params = {"sample_weight": np.ones(200), "groups": np.arange(200) // 10}
     found = cross_validate(
