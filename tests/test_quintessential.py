@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from conftest import needs_polars_columns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
@@ -135,7 +136,9 @@ def _teacher(frame, y):
 
 
 @METHODS
-@pytest.mark.parametrize("container", ["pandas", "polars"])
+@pytest.mark.parametrize(
+    "container", ["pandas", pytest.param("polars", marks=needs_polars_columns)]
+)
 def test_promises_about_columns(method, container):
     frame, y = _frame()
     if container == "polars":

@@ -85,11 +85,15 @@ def test_through_a_pipeline_and_cross_validation(members, cancer):
         random_state=0,
     )
     distiller.set_fit_request(sample_weight=True)
-    distiller.set_score_request(sample_weight=True)
     scaler = StandardScaler().set_fit_request(sample_weight=False)
     params = {"sample_weight": np.ones(200), "groups": np.arange(200) // 10}
     found = cross_validate(
-        make_pipeline(scaler, distiller), X, y, params=params, cv=GroupKFold(2)
+        make_pipeline(scaler, distiller),
+        X,
+        y,
+        params=params,
+        cv=GroupKFold(2),
+        scoring=get_scorer("accuracy").set_score_request(sample_weight=False),
     )
     assert found["test_score"].min() > 0.8
 

@@ -95,7 +95,7 @@ class QuintessentialGenerator(BaseEstimator):
     >>> X = np.array([[0.0], [1.0], [2.0], [3.0]])
     >>> y = np.array([0, 0, 1, 1])
     >>> teacher = LogisticRegression().fit(X, y)
-    >>> made = QuintessentialGenerator(alpha=0.5).generate(
+    >>> made = QuintessentialGenerator(alpha=0.3).generate(
     ...     teacher, np.array([[1.6]]), np.array([1]), X, y
     ... )
     >>> bool(made.success[0]), bool(1.6 < made.X_pseudo[0, 0] < 3.0)
