@@ -153,7 +153,8 @@ class CooperativeDistiller(
 
     cv : int, cross-validation generator or iterable, default=None
         Folds for the out-of-sample answers, as in
-        :class:`sklearn.ensemble.StackingClassifier`; None: 3 stratified folds. The
+        :class:`sklearn.ensemble.StackingClassifier`; None: `max_iter + 2` stratified
+        folds, at least 3, so that every round can be judged. The
         number of fits grows with the square of the number of folds if
         ``validation="cross-fit"``, linearly otherwise.
 
@@ -384,6 +385,7 @@ class CooperativeDistiller(
             X,
             y,
             cv=self.cv,
+            max_iter=self.max_iter,
             validation=self.validation,
             split_params=dict(routed.cv.split),
             seed=seed,
@@ -792,7 +794,7 @@ class CooperativeDistiller(
             router.add(**{name: estimator}, method_mapping=fit_to_fit)
         # names of parameters: no member can have them
         router.add(
-            cv=check_splitter(self.cv),
+            cv=check_splitter(self.cv, self.max_iter),
             method_mapping=MethodMapping().add(caller="fit", callee="split"),
         )
         router.add(

@@ -19,7 +19,6 @@ from sklearn.model_selection import (
 )
 
 Exclusion = tuple[int, ...]
-DEFAULT_FOLDS = 3
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,12 @@ class Folds:
         return found
 
 
-def check_splitter(cv: Any, y: np.ndarray | None = None) -> Any:
-    """The splitter that `cv` stands for; None is stratified in `DEFAULT_FOLDS` folds.
+def check_splitter(cv: Any, max_iter: int, y: np.ndarray | None = None) -> Any:
+    """The splitter that `cv` stands for.
+
+    None: stratified folds, as many as the gate needs to judge every round by models
+    that were taught as often (one fold left out a round, one to judge on, one to train
+    on), and at least 3.
 
     Raises
     ------
@@ -70,7 +73,7 @@ def check_splitter(cv: Any, y: np.ndarray | None = None) -> Any:
             f"`cv` must be an int, a splitter or an iterable; got {cv!r}. For members "
             "that are fitted already, wrap them in FrozenEstimator."
         )
-    cv = DEFAULT_FOLDS if cv is None else cv
+    cv = max(3, max_iter + 2) if cv is None else cv
     splitter = check_cv(cv, y, classifier=True)
     if y is not None and isinstance(cv, Integral):
         largest = np.unique(y, return_counts=True)[1].max()
@@ -88,6 +91,7 @@ def make_folds(
     y: np.ndarray,
     *,
     cv: Any,
+    max_iter: int,
     validation: str | float | None,
     split_params: dict[str, Any],
     seed: int,
@@ -102,6 +106,9 @@ def make_folds(
 
     cv : None, int, splitter or iterable
 
+    max_iter : int
+        Rounds that the folds have to serve.
+
     validation : {"cross-fit"}, float or None
         See `CooperativeDistiller`.
 
@@ -115,7 +122,7 @@ def make_folds(
     -------
     folds : Folds
     """
-    splitter = check_splitter(cv, y)
+    splitter = check_splitter(cv, max_iter, y)
     splits = list(splitter.split(X, y, **split_params))
     if not splits:
         raise ValueError(f"`cv` must yield at least one split; got none from {cv!r}.")

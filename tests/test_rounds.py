@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold, TimeSeriesSplit
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import check_is_fitted
 
@@ -327,3 +329,20 @@ def test_exclusions_of_a_time_series_never_train_on_the_future():
     folds = Folds(train, test, (0, 1, 2), (), {})
     for exclusion in [(0,), (1,), (0, 1), (1, 2)]:
         assert folds.rows(exclusion).max() < folds.asked(exclusion).min()
+
+
+def test_a_later_round_can_be_accepted_with_the_default_folds():
+    """Every round has folds enough to be judged, and may improve on the one before."""
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:500], y[:500]
+    members = [
+        ("tree", DecisionTreeClassifier(random_state=0)),
+        ("bayes", GaussianNB()),
+        ("neighbors", KNeighborsClassifier()),
+    ]
+    distiller = CooperativeDistiller(members, max_iter=3, random_state=0)
+    distiller.fit(X, y)
+    accepted = {r["round"] for r in distiller.history_ if r["accepted"]}
+    assert 2 in accepted
+    rounds = np.concatenate([d.round for d in distiller.pseudo_samples_.values()])
+    assert set(rounds) == accepted
