@@ -6,7 +6,7 @@ intervals are 95 % t-intervals of paired differences over tables, and ratios of
 log-losses and of times are geometric means.
 
     python benchmarks/stacking/run.py --out results.json     # about 15 minutes
-    python benchmarks/stacking/run.py --quick                # about 2 minutes
+    python benchmarks/stacking/run.py --quick                # about 1 minute
     python benchmarks/stacking/run.py --report results.json  # print the tables again
 """
 
