@@ -83,7 +83,10 @@ def concat_rows(parts: list[Any]) -> Any:
     if is_pandas(first):
         import pandas as pd
 
-        return pd.concat(parts, ignore_index=True).astype(first.dtypes.to_dict())
+        joined = pd.concat(parts, ignore_index=True)
+        if list(joined.dtypes) != list(first.dtypes):
+            joined = joined.astype(first.dtypes.to_dict())
+        return joined
     if is_polars(first):
         import polars as pl
 

@@ -626,7 +626,7 @@ class CooperativeDistiller(
         return apply_temperature(proba, self._temperatures[i])
 
     def transform(self, X):
-        """Class probabilities of each student.
+        """Return the class probabilities of each student.
 
         The final estimator sees them calibrated, and beside them those of the members
         before teaching, where teaching changed them.

@@ -191,17 +191,19 @@ def _anchor_rows(X_pool, y_pool, max_pool, rng):
     Does not depend on the sources: what is made of a row must not change with its
     company in the call.
     """
-    labels = np.unique(y_pool)
+    labels, codes = np.unique(y_pool, return_inverse=True)
     share = max(1, max_pool // max(1, len(labels)))
-    chosen = [np.empty(0, dtype=np.intp)]
-    for label in labels:
-        rows = np.flatnonzero(y_pool == label)
+    drawn = [np.empty(0, dtype=np.intp)]
+    for code in range(len(labels)):
+        rows = np.flatnonzero(codes == code)
         if len(rows) > share:
             rows = np.sort(rng.choice(rows, share, replace=False))
-        # a repeated row must not fill all places among the nearest anchors
-        _, first = np.unique(row_keys(take_rows(X_pool, rows)), return_index=True)
-        chosen.append(rows[np.sort(first)])
-    return np.concatenate(chosen)
+        drawn.append(rows)
+    rows = np.concatenate(drawn)
+    # a repeated row must not fill all places among the nearest anchors
+    _, keys = np.unique(row_keys(take_rows(X_pool, rows)), return_inverse=True)
+    _, first = np.unique(keys * len(labels) + codes[rows], return_index=True)
+    return rows[np.sort(first)]
 
 
 @dataclass
