@@ -626,7 +626,7 @@ class CooperativeDistiller(
         return apply_temperature(proba, self._temperatures[i])
 
     def transform(self, X):
-        """Return the class probabilities of each student.
+        """Predict the class probabilities of each student.
 
         The final estimator sees them calibrated, and beside them those of the members
         before teaching, where teaching changed them.
@@ -646,7 +646,7 @@ class CooperativeDistiller(
         )
 
     def get_feature_names_out(self, input_features=None):
-        """Names of the columns of `transform`.
+        """Get the names of the columns of `transform`.
 
         Parameters
         ----------
