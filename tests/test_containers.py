@@ -157,6 +157,8 @@ def test_resolve_columns():
     [
         ([1.0, 2.0], "Expected 2D array, got 1D"),
         (np.zeros((2, 2, 2)), "dim 3"),
+        (["a text", "another"], "Put the vectorizer before the distiller"),
+        (pd.Series(["a text", "another"]), "Put the vectorizer before the distiller"),
         (np.zeros((0, 3)), "0 sample"),
         (np.array([[1j]]), "Complex data not supported"),
     ],

@@ -82,6 +82,24 @@ def test_without_any_anchor_the_row_stays(method):
 
 
 @METHODS
+def test_missing_and_infinite_cells_stay(method):
+    class Sum(Sigmoid):
+        def predict_proba(self, X):
+            p = expit(np.where(np.isfinite(X), X, 0).sum(axis=1))
+            return np.column_stack([1 - p, p])
+
+    X = np.array([[0.0, np.nan, 0.0], [0.0, np.inf, 0.0], [0.0, 0.0, 0.0]])
+    pool = np.array([[2.0, 1.0, np.inf], [2.0, 1.0, np.nan], [2.0, 1.0, -np.inf]])
+    made = QuintessentialGenerator(alpha=0.5, method=method).generate(
+        Sum(), X, np.ones(3, int), pool, np.ones(3, int)
+    )
+    assert made.success.all()
+    assert np.array_equal(np.isnan(made.X_pseudo), np.isnan(X))
+    assert np.array_equal(np.isinf(made.X_pseudo), np.isinf(X))
+    assert (made.X_pseudo[:, 2] == 0).all()
+
+
+@METHODS
 def test_a_certain_teacher_moves_the_row_halfway(method):
     X, y = np.array([[1.0], [2.0], [11.0], [12.0]]), np.array([0, 0, 1, 1])
     tree = DecisionTreeClassifier().fit(X, y)

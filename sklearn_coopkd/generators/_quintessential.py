@@ -78,7 +78,7 @@ class QuintessentialGenerator(BaseEstimator):
 
     Notes
     -----
-    Missing cells stay missing and are no part of distances. Integers stay integers.
+    Missing and infinite cells stay and are no part of distances. Integers stay integers.
     Dates never move. A row that the teacher is already certain of (no probability is
     left to gain) is moved halfway to an anchor, if the teacher stays certain there.
 
@@ -247,11 +247,11 @@ class _Search:
         """Standard deviation of each numeric column of the pool; 1 for categories."""
         if self.is_sparse:
             return None
-        known = ~np.isnan(self.Z_pool)
+        known = np.isfinite(self.Z_pool)
         count = np.maximum(known.sum(axis=0), 1)
         mean = np.where(known, self.Z_pool, 0).sum(axis=0) / count
-        square = np.where(known, (self.Z_pool - mean) ** 2, 0).sum(axis=0)
-        std = np.sqrt(square / count)
+        square = (np.where(known, self.Z_pool, mean) - mean) ** 2
+        std = np.sqrt(square.sum(axis=0) / count)
         return np.where(self.whole | (std == 0), 1.0, std)
 
     def ask(self, Z, y_idx):
@@ -315,7 +315,7 @@ class _Search:
                 staying = sparse.diags_array((~self.movable).astype(float))
                 end = (end @ moving + start @ staying).tocsr()
         else:
-            held = ~self.movable | np.isnan(start) | np.isnan(end)
+            held = ~self.movable | ~np.isfinite(start) | ~np.isfinite(end)
             end = np.where(held, start, end)
             changed = held.any(axis=1)
         proba_end[changed] = np.nan
@@ -376,7 +376,7 @@ class _Search:
             return self.Z_pool, self.Z
         numeric = self.movable & ~self.whole
         Z = self.codec.Z[:, numeric]
-        missing = np.isnan(Z)
+        missing = ~np.isfinite(Z)
         if missing.any():
             typical = np.nan_to_num(_column_medians(self.Z_pool[:, numeric]))
             Z = np.where(missing, typical, Z)
@@ -404,7 +404,7 @@ class _Search:
             near, far = sparse.diags_array(1 - t), sparse.diags_array(t)
             return (near @ start + far @ end).tocsr()
         t = t[:, None]
-        moved = start + t * (end - start)
+        moved = start + t * _step(start, end)
         moved[:, self.integer] = np.rint(moved[:, self.integer])
         return np.where(self.whole, np.where(t >= 0.5, end, start), moved)
 
@@ -437,8 +437,14 @@ class _Search:
 
 def _column_medians(Z):
     """Median of the known cells of each column; NaN where none is known."""
-    known = [column[~np.isnan(column)] for column in Z.T]
+    known = [column[np.isfinite(column)] for column in Z.T]
     return np.array([np.median(column) if len(column) else np.nan for column in known])
+
+
+def _step(start, end):
+    """The way from start to end; 0 for cells that stay, whatever they hold."""
+    moves = np.isfinite(start) & np.isfinite(end)
+    return np.subtract(end, start, where=moves, out=np.zeros(start.shape))
 
 
 def _first_of_each(source, keys):
@@ -455,8 +461,8 @@ def _segment(search, pairs):
         length = np.sqrt(np.asarray((pairs.end - pairs.start).power(2).sum(axis=1)))
         length = length.ravel()
     else:
-        step = (pairs.end - pairs.start) / search.scale
-        step = np.where(search.whole, pairs.end != pairs.start, np.nan_to_num(step))
+        step = _step(pairs.start, pairs.end)
+        step = np.where(search.whole, step != 0, step / search.scale)
         length = np.sqrt((step**2).sum(axis=1))
     ways = np.append(WAYPOINTS, 1.0)
     proba = np.column_stack(
@@ -494,10 +500,9 @@ def _swap(search, pairs):
     n_pairs, source = len(pairs.source), pairs.source
     target = search.target[source]
     current = pairs.start.copy()
-    differ = ~np.isnan(pairs.end) & (pairs.end != pairs.start)
-    step = np.abs(np.nan_to_num(pairs.end - pairs.start)) / search.scale
-    cost = np.where(search.whole, 1.0, step)
-    todo = differ.copy()
+    step = np.abs(_step(pairs.start, pairs.end))
+    cost = np.where(search.whole, 1.0, step / search.scale)
+    todo = step > 0
     spent = np.zeros(n_pairs)
     proba = search.proba[source]
     done = np.zeros(n_pairs, dtype=bool)
@@ -540,8 +545,8 @@ def _shrink(search, Z, rows):
     if not len(rows):
         return
     start = search.Z[rows]
-    step = np.abs(np.nan_to_num(Z[rows] - start)) / search.scale
-    cost = np.where(search.whole, (step > 0).astype(float), step)
+    step = np.abs(_step(start, Z[rows]))
+    cost = np.where(search.whole, (step > 0).astype(float), step / search.scale)
     order = np.argsort(-cost, axis=1, kind="stable")
     ranks = np.arange(len(rows))
     # a single change is needed by construction
