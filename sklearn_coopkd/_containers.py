@@ -48,8 +48,8 @@ def as_table(X: Any) -> Any:
         first = next(iter(X), None) if hasattr(X, "__iter__") else None
         if isinstance(first, str):
             raise ValueError(
-                "`X` must have 2 dimensions; got a sequence of texts. Put the vectorizer "
-                "before the distiller, in a Pipeline."
+                "`X` must have 2 dimensions; got a sequence of texts. Put the "
+                "vectorizer before the distiller, in a Pipeline."
             )
     # `check_array` also words the errors: 1-D input, no rows, no columns, complex.
     return check_array(X, dtype=None, ensure_all_finite=False)

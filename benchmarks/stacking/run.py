@@ -5,7 +5,7 @@ members and seeds, on one thread. Figures are means over folds, then over tables
 intervals are 95 % t-intervals of paired differences over tables, and ratios of
 log-losses and of times are geometric means.
 
-    python benchmarks/stacking/run.py --out results.json     # about 15 minutes
+    python benchmarks/stacking/run.py --out results.json     # about 8 minutes
     python benchmarks/stacking/run.py --quick                # about 1 minute
     python benchmarks/stacking/run.py --report results.json  # print the tables again
 """
