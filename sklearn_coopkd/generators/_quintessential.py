@@ -79,8 +79,9 @@ class QuintessentialGenerator(BaseEstimator):
     Notes
     -----
     Missing and infinite cells stay and are no part of distances. Integers stay
-    integers. Dates never move. A row that the teacher is already certain of (no probability is
-    left to gain) is moved halfway to an anchor, if the teacher stays certain there.
+    integers. Dates never move. A row that the teacher is already certain of (no
+    probability is left to gain) is moved halfway to an anchor, if the teacher stays
+    certain there.
 
     References
     ----------
