@@ -8,6 +8,7 @@ break at most this file.
 from sklearn.base import _fit_context
 from sklearn.ensemble._base import _BaseHeterogeneousEnsemble
 from sklearn.metrics._scorer import _BaseScorer
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._repr_html.estimator import _VisualBlock
@@ -19,13 +20,13 @@ from sklearn.utils.validation import (
     _check_feature_names_in,
     _check_method_params,
     _check_sample_weight,
-    _num_features,
     _num_samples,
 )
 
 __all__ = [
     "BaseHeterogeneousEnsemble",
     "BaseScorer",
+    "BaseSearchCV",
     "HasMethods",
     "Interval",
     "StrOptions",
@@ -34,7 +35,6 @@ __all__ = [
     "check_sample_weight",
     "fit_context",
     "index_params",
-    "num_features",
     "num_samples",
     "raise_for_params",
     "routing_enabled",
@@ -48,7 +48,6 @@ check_feature_names_in = _check_feature_names_in
 check_sample_weight = _check_sample_weight
 fit_context = _fit_context
 index_params = _check_method_params
-num_features = _num_features
 num_samples = _num_samples
 raise_for_params = _raise_for_params
 routing_enabled = _routing_enabled

@@ -74,9 +74,7 @@ def take_rows(X: Any, rows: np.ndarray) -> Any:
 
 def copy_table(X: Any) -> Any:
     """A copy that a member may write into without harm to X."""
-    if is_polars(X):
-        return X  # immutable
-    return X.copy() if hasattr(X, "copy") else X
+    return X.clone() if is_polars(X) else X.copy()
 
 
 def concat_rows(parts: list[Any]) -> Any:
@@ -210,7 +208,8 @@ class TableCodec:
         self.kinds = np.empty(len(names), dtype=object)
         self._levels: dict[int, np.ndarray] = {}  # a reference row for each code
         self._missing: dict[int, int] = {}  # a reference row whose cell is missing
-        if isinstance(X, np.ndarray) and X.dtype.kind in "iuf" and not forced.any():
+        plain = isinstance(X, np.ndarray) and X.dtype.kind in "iuf"
+        if plain and not forced.any() and not _exceeds_float(X):
             self.kinds[:] = NUMERIC if X.dtype.kind == "f" else INTEGER
             self.Z = X.astype(np.float64)
             return
@@ -223,7 +222,10 @@ class TableCodec:
             return
         self.Z = np.empty((n_rows(X), len(names)))
         for j in range(len(names)):
-            self.kinds[j] = CATEGORY if forced[j] else self._kind(self._column(X, j))
+            column = self._column(X, j)
+            self.kinds[j] = CATEGORY if forced[j] else self._kind(column)
+            if self.kinds[j] == INTEGER and _exceeds_float(column):
+                self.kinds[j] = FIXED
             self.Z[:, j] = self._encode_column(j)
 
     @staticmethod
@@ -280,7 +282,13 @@ class TableCodec:
             if value is None or _is_missing(value):
                 self._missing.setdefault(j, row)
                 continue
-            code = seen.setdefault(value, len(seen))
+            try:
+                code = seen.setdefault(value, len(seen))
+            except TypeError as error:
+                raise ValueError(
+                    "`X` must hold numbers, texts or other hashable values; got "
+                    f"{value!r} in column {column_names(self.reference)[j]!r}."
+                ) from error
             if code == len(first_rows):
                 first_rows.append(row)
             codes[row] = code
@@ -291,6 +299,7 @@ class TableCodec:
         """Rows of floats as a container like the reference."""
         reference = self.reference
         if sparse.issparse(Z):
+            Z = type(reference)(Z)
             if reference.dtype.kind != "f":
                 Z = Z.copy()
                 Z.data = np.rint(Z.data)
@@ -359,6 +368,16 @@ def _is_missing(value: Any) -> bool:
         return bool(value != value)
     except TypeError:  # pandas.NA refuses to be a boolean
         return True
+
+
+def _exceeds_float(column: Any) -> bool:
+    """Whether a column of integers holds some that a float cannot tell apart."""
+    if getattr(column.dtype, "kind", "i") not in "iu" or len(column) == 0:
+        return False
+    largest, smallest = column.max(), column.min()
+    if largest is None or _is_missing(largest):
+        return False
+    return max(abs(int(largest)), abs(int(smallest))) > 2**53
 
 
 def _polars_float() -> Any:

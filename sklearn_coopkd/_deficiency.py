@@ -37,7 +37,8 @@ def correct_rows(proba: np.ndarray, y_idx: np.ndarray) -> np.ndarray:
 
     Ties go to the first class, as in `predict` of scikit-learn's classifiers.
     """
-    return proba.argmax(axis=2) == y_idx
+    # all zero: a member that knows none of the classes
+    return (proba.argmax(axis=2) == y_idx) & proba.any(axis=2)
 
 
 def deficient_rows(proba: np.ndarray, y_idx: np.ndarray, deficiency: str) -> np.ndarray:

@@ -14,6 +14,7 @@ from sklearn.base import (
 )
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
 from sklearn.utils import Bunch, assert_all_finite, check_random_state
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -48,7 +49,7 @@ from sklearn_coopkd._containers import (
     take_rows,
 )
 from sklearn_coopkd._fitting import MAX_SEED, make_member, seeded, weight_keyword
-from sklearn_coopkd._folds import check_splitter, make_folds
+from sklearn_coopkd._folds import make_folds
 from sklearn_coopkd._peers import PEER_SELECTIONS
 from sklearn_coopkd._responses import (
     apply_temperature,
@@ -135,7 +136,8 @@ class CooperativeDistiller(
         At most this many pseudo-samples per own row of a student; None: no limit.
 
     max_iter : int, default=1
-        Maximum number of rounds. The fit stops earlier if nobody improves.
+        Maximum number of rounds. The fit stops earlier if nobody improves, or if there
+        is nothing new to teach. See the notes for the cost.
 
     tol : float, default=0.0
         A student is kept if its score rises by more than this.
@@ -152,7 +154,7 @@ class CooperativeDistiller(
         never see it. None: no gate, every student is kept, as in the paper.
 
     cv : int, cross-validation generator or iterable, default=None
-        Folds for the out-of-sample answers, as in
+        Folds for the out-of-sample answers, at least 3 with the gate, as in
         :class:`sklearn.ensemble.StackingClassifier`; None: `max_iter + 2` stratified
         folds, at least 3, so that every round can be judged. The
         number of fits grows with the square of the number of folds if
@@ -228,7 +230,17 @@ class CooperativeDistiller(
     Notes
     -----
     With K folds, one round and the gate, a member is fitted 1 + K + K (K - 1) / 2 times
-    plainly and at most 1 + K times with pseudo-samples. Time grows linearly with rows.
+    plainly and at most 1 + K times with pseudo-samples. Every further round leaves out
+    one fold more, and by default needs one more: the number of fits about doubles with
+    each. Time grows linearly with rows.
+
+    The gate's scores of the first round come from rows that no part of a student has
+    seen. In later rounds the decisions of earlier ones, a bit per student, were made
+    on the same rows.
+
+    Without a gate the final estimator is fitted on the answers of the students of the
+    round before the last (with one round, of the members before teaching): those of
+    the last round would cost as much as the gate.
 
     Members of which a fold leaves only one class stand aside for that fold: a constant
     prediction takes their place.
@@ -466,7 +478,7 @@ class CooperativeDistiller(
 
     def _validate_y(self, X, y):
         """Labels as a 1-D array; sets `classes_`."""
-        if getattr(y, "dtype", None) is not None and y.dtype.kind == "f":
+        if getattr(getattr(y, "dtype", None), "kind", None) == "f":
             assert_all_finite(y, input_name="y")
         check_classification_targets(y)
         y = column_or_1d(y, warn=True)
@@ -483,7 +495,8 @@ class CooperativeDistiller(
 
     @staticmethod
     def _component(value, registry):
-        return registry[value]() if isinstance(value, str) else clone(value)
+        # an object with `select` alone is copied
+        return registry[value]() if isinstance(value, str) else clone(value, safe=False)
 
     # what members receive
 
@@ -616,6 +629,7 @@ class CooperativeDistiller(
 
     def _final_input(self, X):
         """What the final estimator sees: students, and changed members before."""
+        check_is_fitted(self, "final_estimator_")
         return self._columns(self._ask_calibrated(self._checked(X)))
 
     def _student_proba(self, X, i):
@@ -794,7 +808,8 @@ class CooperativeDistiller(
             router.add(**{name: estimator}, method_mapping=fit_to_fit)
         # names of parameters: no member can have them
         router.add(
-            cv=check_splitter(self.cv, self.max_iter),
+            # others than splitters request nothing, and an iterable must not be spent
+            cv=self.cv if hasattr(self.cv, "split") else StratifiedKFold(),
             method_mapping=MethodMapping().add(caller="fit", callee="split"),
         )
         router.add(

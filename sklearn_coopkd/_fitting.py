@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
-from inspect import signature
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import StackingClassifier, VotingClassifier
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from sklearn_coopkd._compat import index_params, routing_enabled
+from sklearn_coopkd._compat import BaseSearchCV, index_params, routing_enabled
 from sklearn_coopkd._containers import concat_rows, take_rows
 from sklearn_coopkd._lessons import Lesson
 from sklearn_coopkd._responses import class_proba
@@ -79,7 +81,11 @@ def make_member(
     params = dict(fit_params)
     uses_sample_weight = params.pop("sample_weight", None) is not None
     if isinstance(estimator, FrozenEstimator):
-        check_is_fitted(estimator)
+        try:
+            check_is_fitted(estimator)
+        except NotFittedError as error:
+            error.add_note(f"Raised for the member {name!r}.")
+            raise
         return Member(name, estimator, params, None, uses_sample_weight)
     estimator = seeded(clone(estimator), seed)
     if not routing_enabled():
@@ -108,8 +114,8 @@ def seeded(estimator: Any, seed: int) -> Any:
 def weight_keyword(estimator: Any) -> str | None:
     """Keyword of `fit` that takes weights; None if the estimator takes none.
 
-    Looks through pipelines (the last step counts) and other meta-estimators that hand
-    on what their `fit` is given.
+    Without metadata routing. Looks through the meta-estimators of scikit-learn that
+    hand on weights then: pipelines (the last step counts), searches, ensembles.
     """
     if has_fit_parameter(estimator, "sample_weight"):
         return "sample_weight"
@@ -118,12 +124,12 @@ def weight_keyword(estimator: Any) -> str | None:
         last, step = steps[-1]
         inner = None if isinstance(step, str) else weight_keyword(step)
         return None if inner is None else f"{last}__{inner}"
-    parameters = signature(estimator.fit).parameters.values()
-    if not any(p.kind == p.VAR_KEYWORD for p in parameters):
+    if isinstance(estimator, BaseSearchCV):
+        inside = [estimator.estimator]
+    elif isinstance(estimator, (VotingClassifier, StackingClassifier)):
+        inside = [e for _, e in estimator.estimators if not isinstance(e, str)]
+    else:
         return None
-    inner = getattr(estimator, "estimator", None)
-    named = [e for _, e in getattr(estimator, "estimators", []) if e != "drop"]
-    inside = [inner] if inner is not None else named
     takes = inside and all(weight_keyword(e) == "sample_weight" for e in inside)
     return "sample_weight" if takes else None
 
@@ -138,6 +144,10 @@ def fit_and_answer(member, data, rows, asked, lesson):
             model = _fit(member, X, y, sample_weight, rows, lesson)
         proba = class_proba(model, take_rows(X, asked), classes)
     except Exception as error:
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:  # it could not travel between processes
+            error = RuntimeError(f"{type(error).__name__}: {error}")
         return MemberFailure(member.name, error)
     return Fitted(model, proba, lesson)
 

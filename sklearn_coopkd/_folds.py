@@ -5,6 +5,7 @@ An *exclusion* is a sorted tuple of folds that nothing may have seen.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
@@ -142,20 +143,36 @@ def make_folds(
         test[:-1] &= ~held_out
         train[-1], test[-1] = ~held_out, held_out
         root = (len(splits),)
+        if len(np.unique(y[~held_out])) < min(2, len(np.unique(y))):
+            raise ValueError(
+                f"`validation`={validation} leaves one class to train on. Lower it, or "
+                "use validation='cross-fit'."
+            )
         return Folds(train, test, inner, root, {root: len(splits)})
     folds = Folds(train, test, inner, (), {})
     if validation is None:
         return folds
     gates = {child: fold for fold, child in folds.children(()).items()}
+    if not any(folds.children(gate) for gate in gates):
+        warnings.warn(
+            "`cv` leaves no rows to teach from when two folds are left out, so that "
+            "validation='cross-fit' can accept no student. Use at least 3 folds, or "
+            "another `validation`.",
+            stacklevel=4,
+        )
     return replace(folds, gates=gates)
 
 
 def _hold_out(
     splitter: Any, y: np.ndarray, size: float, groups: Any, seed: int
 ) -> np.ndarray:
-    """Mask of the rows set aside, by the same rule of independence as `splitter`."""
+    """Mask of the rows set aside: whole groups, the end of a time series, or any."""
     held_out = np.zeros(len(y), dtype=bool)
-    n_test = max(1, round(size * len(y)))
+    n_test = int(np.ceil(size * len(y)))
+    if n_test >= len(y):
+        raise ValueError(
+            f"`validation` must leave rows to train on; got {size} of {len(y)} rows."
+        )
     if isinstance(splitter, TimeSeriesSplit):
         held_out[len(y) - n_test :] = True
         return held_out

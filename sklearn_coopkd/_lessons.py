@@ -12,7 +12,7 @@ from sklearn_coopkd._containers import concat_rows, row_keys, take_rows
 
 @dataclass(frozen=True)
 class Lesson:
-    """Pseudo-samples for one student in one round (aligned arrays, n_samples each)."""
+    """The pseudo-samples that one student is given (aligned arrays, n_samples each)."""
 
     X: Any
     y: np.ndarray
@@ -23,7 +23,7 @@ class Lesson:
 
 
 def without_duplicates(lesson: Lesson, X: Any, earlier: Lesson | None) -> Lesson:
-    """Drop copies of the source row and repeats; a repeat adds its source's weight.
+    """Leave out copies of the source row and repeats; a repeat adds its weight.
 
     Several teachers that make the same sample from the same row count once, so that
     a row taught twice weighs as much as two equal rows taught once.
@@ -32,7 +32,8 @@ def without_duplicates(lesson: Lesson, X: Any, earlier: Lesson | None) -> Lesson
     tables = [lesson.X, take_rows(X, lesson.source)]
     if earlier is not None:
         tables.append(earlier.X)
-    keys = row_keys(concat_rows(tables))
+    # small integers: 64-bit hashes would not survive the arithmetic below
+    _, keys = np.unique(row_keys(concat_rows(tables)), return_inverse=True)
     keep = keys[:n] != keys[n : 2 * n]
     if earlier is not None:
         keep &= ~np.isin(keys[:n], keys[2 * n :])

@@ -39,9 +39,12 @@ class BestPeer(BaseEstimator):
     def select(self, deficient, qualified, confidence):
         """Assign teachers; see the module's documentation for the shapes."""
         assigned = _candidates(deficient, qualified)
-        surest = np.where(assigned, confidence[:, None, :], -np.inf).argmax(axis=0)
-        chosen = np.arange(len(deficient))[:, None, None] == surest[None]
-        return assigned & chosen
+        teachers = np.arange(len(deficient))[:, None]
+        for student in range(len(deficient)):
+            offers = assigned[:, student]
+            surest = np.where(offers, confidence, -np.inf).argmax(axis=0)
+            assigned[:, student] = offers & (teachers == surest)
+        return assigned
 
 
 PEER_SELECTIONS = {"best": BestPeer, "all": AllPeers}

@@ -91,6 +91,8 @@ def fit_temperature(
     """
     if not len(y_idx) or proba.shape[1] < 2:
         return 1.0
+    if sample_weight is not None and not sample_weight.any():
+        return 1.0
     log_proba = np.log(np.maximum(proba, PROBA_FLOOR))
     rows = np.arange(len(y_idx))
 

@@ -104,10 +104,19 @@ def _generate(generator, teacher, X, y, sources, pool, seed):
         y[pool],
         random_state=seed,
     )
-    if len(getattr(made, "success", ())) != len(sources):
+    success = np.asarray(getattr(made, "success", None))
+    if success.dtype != bool or success.shape != (len(sources),):
         raise TypeError(
-            "`generator` must return GeneratedSamples with one row per source row; "
-            f"{type(generator).__name__}.generate returned {type(made).__name__}."
+            "`generator` must return GeneratedSamples with a boolean `success` per "
+            f"source row; {type(generator).__name__}.generate returned "
+            f"{type(made).__name__} with `success` of dtype {success.dtype}, shape {success.shape}."
+        )
+    if type(made.X_pseudo) is not type(X) or made.X_pseudo.shape[1] != X.shape[1]:
+        raise TypeError(
+            "`generator` must return `X_pseudo` in the container of the source rows, a "
+            f"{type(X).__name__} with {X.shape[1]} columns; "
+            f"{type(generator).__name__}.generate returned a "
+            f"{type(made.X_pseudo).__name__}."
         )
     return made
 
@@ -318,10 +327,13 @@ class _Loop:
         if not parts:
             return None
         source = np.concatenate(sources)
+        source_weight = np.ones(len(source))
+        if self.members[student].uses_sample_weight:
+            source_weight = self.problem.weights(source)
         lesson = Lesson(
             X=concat_rows(parts),
             y=self.problem.y[source],
-            weight=self.problem.pseudo_weight * self.problem.weights(source),
+            weight=self.problem.pseudo_weight * source_weight,
             teacher=np.concatenate(teachers),
             source=source,
             round=np.full(len(source), round_),
@@ -332,7 +344,8 @@ class _Loop:
         if earlier is not None:
             lesson = join(earlier, lesson)
         n_own = len(self.folds.rows(exclusion))
-        return capped(lesson, self.problem.max_pseudo, n_own, self.problem.seed)
+        lesson = capped(lesson, self.problem.max_pseudo, n_own, self.problem.seed)
+        return lesson if len(lesson.y) else None
 
     # judging
 
@@ -349,11 +362,13 @@ class _Loop:
         """Score of each member, averaged over the folds by their weight."""
         weights, scores = [], []
         for exclusion, fold in judged.items():
-            rows = np.flatnonzero(self.folds.test[fold])
-            weights.append(self.problem.weights(rows).sum())
+            weight = self.problem.weights(np.flatnonzero(self.folds.test[fold])).sum()
+            if weight == 0:
+                continue
+            weights.append(weight)
             fitted = self.states[round_][exclusion]
             scores.append([self.score(exclusion, fold, one) for one in fitted])
-        if not weights or sum(weights) == 0:
+        if not weights:
             return np.full(len(self.members), np.nan)
         return np.average(np.array(scores), axis=0, weights=weights)
 
@@ -386,17 +401,26 @@ class _Loop:
                 accepted = self._learners()
                 after = np.full(len(self.members), np.nan)
             self.accepted.append(accepted)
+            if accepted.any():
+                self.ensure([root], round_)
+            if not gates:
+                accepted = self._changed(root, round_)
             history += self._records(round_, plan, scores, after, accepted)
             if not accepted.any():
-                termination = "no_improvement"
+                termination = "no_improvement" if gates else "nothing_to_teach"
                 break
-            self.ensure([root], round_)
             scores = np.where(accepted & np.isfinite(after), after, scores)
             done = round_
         return self._result(done, n_iter, termination, history, scores)
 
     def _learners(self) -> np.ndarray:
         return np.array([not member.is_frozen for member in self.members])
+
+    def _changed(self, exclusion: Exclusion, round_: int) -> np.ndarray:
+        """Which members a round fitted anew."""
+        now, before = (self.states[r].get(exclusion, []) for r in (round_, round_ - 1))
+        changed = [a is not b for a, b in zip(now, before)]
+        return np.array(changed or [False] * len(self.members))
 
     def _reject(self, gates, round_: int, rejected: np.ndarray) -> None:
         """Give rejected students back the state of the round before."""

@@ -16,9 +16,11 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.ensemble import (
+    BaggingClassifier,
     HistGradientBoostingClassifier,
     RandomForestClassifier,
     StackingClassifier,
+    VotingClassifier,
 )
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import (
@@ -35,9 +37,11 @@ from sklearn.model_selection import (
     ShuffleSplit,
     StratifiedKFold,
     TimeSeriesSplit,
+    TunedThresholdClassifierCV,
     cross_val_predict,
     cross_validate,
 )
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -411,12 +415,12 @@ def test_rows_without_weight_are_no_rows(cancer):
 @pytest.mark.parametrize(
     "cv",
     [
-        2,
+        3,
         StratifiedKFold(3, shuffle=True),  # not repeatable
         RepeatedStratifiedKFold(n_splits=2, n_repeats=2, random_state=0),
         ShuffleSplit(3, test_size=0.3, random_state=0),
         TimeSeriesSplit(4),
-        [(np.arange(100), np.arange(100, 200)), (np.arange(100, 200), np.arange(100))],
+        list(StratifiedKFold(3).split(np.zeros(200), np.arange(200) % 2)),
     ],
     ids=["int", "shuffled", "repeated", "shuffle-split", "time-series", "iterable"],
 )
@@ -490,7 +494,7 @@ def test_tiny_data(members):
     y = np.array([0, 0, 0, 1, 1, 1])
     for validation in ("cross-fit", 0.4, None):
         distiller = CooperativeDistiller(
-            members, cv=2, validation=validation, random_state=0
+            members, cv=3, validation=validation, random_state=0
         )
         assert_works(distiller, X, y)
 
@@ -673,3 +677,138 @@ def test_the_final_estimator_sees_changed_members_before_and_after(members, canc
     )
     assert changed > 0
     assert distiller.final_estimator_.n_features_in_ == 3 + changed
+
+
+# --- found in review ------------------------------------------------------------------
+
+
+def test_two_folds_cannot_be_judged(members, cancer):
+    with pytest.warns(UserWarning, match="Use at least 3 folds"):
+        distiller = CooperativeDistiller(members, cv=2).fit(*cancer)
+    assert distiller.transfer_matrix_.sum() == 0
+
+
+def test_labels_in_a_polars_series(members, cancer):
+    X, y = pl.DataFrame(cancer[0]), pl.Series(cancer[1])
+    assert_works(CooperativeDistiller(members), X, y)
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        OneVsRestClassifier(GaussianNB()),
+        TunedThresholdClassifierCV(LogisticRegression(), cv=2),
+        BaggingClassifier(GaussianNB(), 3),
+        VotingClassifier([("a", GaussianNB()), ("b", LogisticRegression())]),
+        VotingClassifier([("a", GaussianNB()), ("b", KNeighborsClassifier())]),
+        StackingClassifier([("a", GaussianNB())], cv=2),
+        make_pipeline(StandardScaler(), KNeighborsClassifier()),
+    ],
+    ids=lambda member: type(member).__name__,
+)
+def test_weights_and_meta_estimators(cancer, member):
+    X, y = cancer
+    members = [("meta", member), ("logistic", LogisticRegression())]
+    distiller = CooperativeDistiller(members, pseudo_weight=2.0, random_state=0)
+    distiller.fit(X, y, sample_weight=np.linspace(1, 2, 200))
+    assert distiller.score(X, y) > 0.7
+
+
+class Dropper(GaussianNB):
+    """Takes a column out of the frame that it is asked about."""
+
+    def predict_proba(self, X):
+        proba = super().predict_proba(X)
+        if hasattr(X, "drop_in_place"):
+            X.drop_in_place(X.columns[0])
+        else:
+            X.pop(X.columns[0])
+        return proba
+
+
+@pytest.mark.parametrize("frame", [pl.DataFrame, pd.DataFrame])
+def test_members_that_change_frames_harm_nobody(cancer, frame):
+    X = frame(dict(zip("abcdef", cancer[0].T)))
+    members = [("dropper", Dropper()), ("logistic", LogisticRegression())]
+    distiller = CooperativeDistiller(members, random_state=0).fit(X, cancer[1])
+    distiller.predict(X)
+    assert list(X.columns) == list("abcdef")
+
+
+def test_ids_that_a_float_cannot_hold_stay(cancer):
+    frame = pd.DataFrame(cancer[0], columns=list("abcdef"))
+    frame["id"] = np.arange(200) + 2**60
+    keep = make_column_transformer(("passthrough", list("abcdef")))
+    members = [
+        ("logistic", make_pipeline(keep, LogisticRegression())),
+        ("bayes", make_pipeline(keep, GaussianNB())),
+    ]
+    distiller = CooperativeDistiller(members, validation=None, random_state=0)
+    distiller.fit(frame, cancer[1])
+    for lesson in distiller.pseudo_samples_.values():
+        assert len(lesson.y) > 0
+        assert np.array_equal(lesson.X["id"], frame["id"].iloc[lesson.source])
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csr_array])
+def test_sparse_matrix_or_array_as_given(cancer, kind):
+    X = kind(cancer[0] * (cancer[0] > 0))
+    members = [
+        ("logistic", LogisticRegression()),
+        ("tree", DecisionTreeClassifier(max_depth=3, random_state=0)),
+    ]
+    distiller = CooperativeDistiller(members, validation=None, random_state=0)
+    distiller.fit(X, cancer[1])
+    assert len(distiller.pseudo_samples_.tree.y) > 0
+    assert type(distiller.pseudo_samples_.tree.X) is kind
+
+
+def test_a_generator_of_splits_with_routing(members, cancer):
+    X, y = cancer
+    with sklearn.config_context(enable_metadata_routing=True):
+        for _, member in members:
+            member.set_fit_request(sample_weight=True)
+        splits = StratifiedKFold(3).split(X, y)
+        distiller = CooperativeDistiller(members, cv=splits)
+        assert distiller.fit(X, y, sample_weight=np.ones(200)).score(X, y) > 0.7
+
+
+def test_a_fold_without_weight_is_not_judged(members, cancer):
+    X, y = cancer
+    splits = list(StratifiedKFold(4).split(X, y))
+    weight = np.ones(200)
+    weight[splits[0][1]] = 0
+    distiller = CooperativeDistiller(members, cv=splits, random_state=0)
+    assert_works(distiller, X, y, sample_weight=weight)
+    assert np.isfinite(distiller.scores_).all()
+
+
+def test_a_frozen_member_of_other_labels_teaches_nobody(cancer):
+    X, y = cancer
+    foreign = GaussianNB().fit(X, np.where(y, "yes", "no"))
+    members = [("foreign", FrozenEstimator(foreign)), ("bayes", GaussianNB())]
+    distiller = CooperativeDistiller(members, validation=None).fit(X, y)
+    assert distiller.transfer_matrix_.sum() == 0
+
+
+class Unpicklable(Exception):
+    def __init__(self, one, two):
+        super().__init__(one)
+
+
+class RaisesUnpicklable(GaussianNB):
+    def fit(self, X, y, sample_weight=None):
+        raise Unpicklable(1, 2)
+
+
+def test_an_exception_that_cannot_travel(cancer):
+    members = [("bad", RaisesUnpicklable()), ("bayes", GaussianNB())]
+    distiller = CooperativeDistiller(members, on_failure="warn", n_jobs=2)
+    with pytest.warns(sklearn.exceptions.FitFailedWarning, match="Unpicklable: 1"):
+        distiller.fit(*cancer)
+
+
+def test_stack_after_a_fit_without_it(members, cancer):
+    distiller = CooperativeDistiller(members, combine="vote").fit(*cancer)
+    with pytest.raises(sklearn.exceptions.NotFittedError):
+        distiller.set_params(combine="stack").predict(cancer[0])

@@ -19,6 +19,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_coopkd import QuintessentialGenerator
 from sklearn_coopkd._responses import class_proba
+from sklearn_coopkd.generators import _quintessential
 
 
 class Sigmoid:
@@ -141,10 +142,6 @@ def _frame():
 
 
 def _teacher(frame, y):
-    encode = make_column_transformer(
-        (OneHotEncoder(), ["c"]), remainder="passthrough", sparse_threshold=0
-    )
-    encode.set_params(remainder="passthrough")
     forest = RandomForestClassifier(20, min_samples_leaf=3, random_state=0)
     keep = make_column_transformer(
         (OneHotEncoder(sparse_output=False), ["c"]),
@@ -306,3 +303,42 @@ def test_unknown_columns_and_lengths_are_refused():
         )
     with pytest.raises(ValueError, match="one entry per row"):
         QuintessentialGenerator().generate(Sigmoid(), X, y[:1], X, y)
+
+
+class Step:
+    """Sure of class 1 from a threshold on: the least slip below it is a failure."""
+
+    classes_ = np.array([0, 1])
+
+    def __init__(self, threshold):
+        self.threshold = threshold
+
+    def predict_proba(self, X):
+        p = np.where(np.asarray(X)[:, 0] >= self.threshold, 0.9, 0.2)
+        return np.column_stack([1 - p, p])
+
+
+@METHODS
+def test_successes_hold_when_asked_again_to_the_last_bit(method):
+    rng = np.random.RandomState(0)
+    for _ in range(200):
+        low, anchor = np.sort(rng.randn(2) * 10.0 ** rng.randint(-8, 9))
+        made = QuintessentialGenerator(alpha=0.5, method=method).generate(
+            Step(anchor), np.array([[low]]), np.array([1]), np.array([[anchor]]), [1]
+        )
+        assert made.success.all()
+        assert made.X_pseudo[0, 0] == anchor
+
+
+@METHODS
+def test_blocks_do_not_change_the_result(method, monkeypatch):
+    rng = np.random.RandomState(0)
+    X, y = rng.randn(80, 3), np.arange(80) % 2
+    teacher = LogisticRegression().fit(X, y)
+    call = (teacher, X[:40], y[:40], X[40:], y[40:])
+    whole = QuintessentialGenerator(method=method).generate(*call)
+    monkeypatch.setattr(_quintessential, "MAX_SEARCH_CELLS", 100)
+    blocks = QuintessentialGenerator(method=method).generate(*call)
+    np.testing.assert_allclose(blocks.X_pseudo, whole.X_pseudo)
+    assert np.array_equal(blocks.success, whole.success)
+    assert blocks.report["n_sources"] == 40

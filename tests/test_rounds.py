@@ -1,7 +1,9 @@
 """The loop: the paper's method by hand, no leaks, the gate, rounds, weights."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
@@ -14,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_coopkd import CooperativeDistiller, GeneratedSamples
 from sklearn_coopkd._folds import Folds
+from sklearn_coopkd._lessons import Lesson, without_duplicates
 
 
 class Threshold(ClassifierMixin, BaseEstimator):
@@ -110,9 +113,22 @@ def test_nothing_to_teach():
 
 def test_the_gate_keeps_students_that_do_not_change():
     """A Threshold learns nothing, so no lesson helps and none is kept."""
-    distiller = hand_distiller(validation="cross-fit", max_iter=5).fit(X_HAND, Y_HAND)
+    fits = []
+
+    class Counting(Threshold):
+        def fit(self, X, y, sample_weight=None):
+            fits.append(len(y))
+            return super().fit(X, y, sample_weight)
+
+    X, y = np.tile(X_HAND, (3, 1)), np.tile(Y_HAND, 3)
+    X = X + np.arange(24)[:, None] * 1e-3  # distinct rows
+    members = [("a", Counting(0)), ("b", Counting(1))]
+    distiller = CooperativeDistiller(
+        members, generator=Shift(), combine="vote", cv=3, max_iter=5
+    ).fit(X, y)
     assert distiller.termination_condition_ == "no_improvement"
     assert distiller.n_iter_ == 1
+    assert set(fits) - {24, 16, 8}  # some fits had lessons beside the rows
     assert [r["accepted"] for r in distiller.history_] == [False, False]
     assert distiller.transfer_matrix_.sum() == 0
     assert distiller.estimators_ == distiller.initial_estimators_
@@ -346,3 +362,60 @@ def test_a_later_round_can_be_accepted_with_the_default_folds():
     assert 2 in accepted
     rounds = np.concatenate([d.round for d in distiller.pseudo_samples_.values()])
     assert set(rounds) == accepted
+
+
+def test_equal_samples_of_different_labels_stay_apart():
+    for make in (np.asarray, pd.DataFrame):
+        X = make([[0.0], [1.0]])
+        lesson = Lesson(
+            X=make([[0.5], [0.5], [0.5]]),
+            y=np.array([0, 1, 1]),
+            weight=np.array([1.0, 2.0, 4.0]),
+            teacher=np.zeros(3, int),
+            source=np.array([0, 0, 1]),
+            round=np.ones(3, int),
+        )
+        kept = without_duplicates(lesson, X, None)
+        assert kept.y.tolist() == [0, 1]
+        assert kept.weight.tolist() == [1.0, 6.0]
+
+
+class Nothing(Shift):
+    """Succeeds nowhere, in integers: not a mask."""
+
+    def generate(self, teacher, X, y, X_pool, y_pool, *, random_state=None):
+        made = super().generate(teacher, X, y, X_pool, y_pool)
+        return GeneratedSamples(made.X_pseudo, np.zeros(len(y), int), made.proba)
+
+
+def test_success_must_be_a_mask():
+    with pytest.raises(TypeError, match="boolean `success`"):
+        hand_distiller().set_params(generator=Nothing()).fit(X_HAND, Y_HAND)
+
+
+def test_ungated_rounds_end_when_nothing_is_new():
+    distiller = hand_distiller(max_iter=5, cv=3).set_params(generator=Failing())
+    distiller.fit(X_HAND, Y_HAND)
+    assert distiller.termination_condition_ == "nothing_to_teach"
+    assert distiller.n_iter_ == 1
+    assert not any(record["accepted"] for record in distiller.history_)
+
+
+def test_a_member_that_declines_weights_gets_lessons_of_relative_weight():
+    with sklearn.config_context(enable_metadata_routing=True):
+        members = [
+            ("a", Threshold(0).set_fit_request(sample_weight=False)),
+            ("b", Threshold(1).set_fit_request(sample_weight=True)),
+        ]
+        distiller = CooperativeDistiller(
+            members,
+            generator=Shift(),
+            validation=None,
+            cv=2,
+            pseudo_weight=0.5,
+            peer_selection="all",
+            combine="vote",
+        )
+        distiller.fit(X_HAND, Y_HAND, sample_weight=np.full(8, 1000.0))
+    assert distiller.pseudo_samples_.a.weight.tolist() == [0.5]
+    assert distiller.pseudo_samples_.b.weight.tolist() == [500.0, 500.0]

@@ -1,7 +1,7 @@
 """Members, students, voting, stacking and the distiller on real tables.
 
-One process per table; in it, everything is fitted on the same folds with the same
-members and seeds, on one thread. Figures are means over folds, then over tables; the
+For each table, everything is fitted in one process, on one thread, on the same folds
+with the same members and seeds. Figures are means over folds, then over tables; the
 intervals are 95 % t-intervals of paired differences over tables, and ratios of
 log-losses and of times are geometric means.
 
@@ -268,7 +268,7 @@ def main():
         default=VARIANTS,
         help='JSON: {"name": {parameters}}; "generator" takes a dictionary, too',
     )
-    parser.add_argument("--quick", action="store_true", help="few rows, four tables")
+    parser.add_argument("--quick", action="store_true", help="few rows, three tables")
     arguments = parser.parse_args()
     if arguments.report is not None:
         print(report(json.loads(arguments.report.read_text())))

@@ -34,9 +34,10 @@ from sklearn_coopkd._containers import (
 from sklearn_coopkd._responses import class_proba
 from sklearn_coopkd.generators._base import GeneratedSamples
 
-# A call of the teacher gets at most this many rows, a distance matrix at most this
-# many cells: bounds the memory, costs nothing.
+# Bounds of the memory: rows in a call of the teacher, cells of a distance matrix, and
+# cells of all candidates of a block of sources.
 MAX_CALL_ROWS = 20_000
+MAX_SEARCH_CELLS = 10_000_000
 MAX_DISTANCE_CELLS = 4_000_000
 # Points tried on the way to an anchor, all in one call: near ones matter most, and
 # a call costs more than its rows.
@@ -178,12 +179,36 @@ class QuintessentialGenerator(BaseEstimator):
         """Compute `generate` for validated input."""
         chosen = _anchor_rows(X_pool, y_pool, self.max_pool, rng)
         X_pool, y_pool = take_rows(X_pool, chosen), y_pool[chosen]
+        # results do not depend on the company of a row, so blocks bound the memory
+        cells = (
+            self.n_neighbors
+            * X.shape[1]
+            * (X.shape[1] if self.method == "swap" else len(WAYPOINTS))
+        )
+        step = max(1, MAX_SEARCH_CELLS // cells)
+        parts = [
+            self._generate_block(teacher, take_rows(X, rows), y[rows], X_pool, y_pool)
+            for rows in np.split(np.arange(len(y)), range(step, len(y), step))
+        ]
+        return parts[0] if len(parts) == 1 else _joined(parts)
+
+    def _generate_block(self, teacher, X, y, X_pool, y_pool):
         codec = TableCodec(concat_rows([X_pool, X]), self.categorical_features)
         immutable = resolve_columns(X, self.immutable_features, "immutable_features")
         search = _Search(teacher, codec, y_pool, y, immutable, self.alpha)
         pairs = search.pair_with_anchors(self.n_neighbors)
         walk = _swap if self.method == "swap" and not search.is_sparse else _segment
         return search.result(*walk(search, pairs))
+
+
+def _joined(parts):
+    """The samples of several blocks as one."""
+    return GeneratedSamples(
+        X_pseudo=concat_rows([part.X_pseudo for part in parts]),
+        success=np.concatenate([part.success for part in parts]),
+        proba=np.concatenate([part.proba for part in parts]),
+        report={key: sum(p.report[key] for p in parts) for key in parts[0].report},
+    )
 
 
 def _anchor_rows(X_pool, y_pool, max_pool, rng):
@@ -239,21 +264,21 @@ class _Search:
         self.integer = codec.kinds == INTEGER
         self.teacher_rows = 0
         self.n_fallback = 0
-        self.scale = self._scale()
+        self.center, self.scale = self._center_and_scale()
         self.embedding = self._embedding()
         self.pool_idx = both[:n_pool]
         self.alpha = alpha
 
-    def _scale(self):
-        """Standard deviation of each numeric column of the pool; 1 for categories."""
+    def _center_and_scale(self):
+        """Mean and standard deviation of each column of the pool; 1 for categories."""
         if self.is_sparse:
-            return None
+            return None, None
         known = np.isfinite(self.Z_pool)
         count = np.maximum(known.sum(axis=0), 1)
         mean = np.where(known, self.Z_pool, 0).sum(axis=0) / count
         square = (np.where(known, self.Z_pool, mean) - mean) ** 2
         std = np.sqrt(square.sum(axis=0) / count)
-        return np.where(self.whole | (std == 0), 1.0, std)
+        return mean, np.where(self.whole | (std == 0), 1.0, std)
 
     def ask(self, Z, y_idx):
         """Teacher's probability, at each row of Z, of the class `y_idx`."""
@@ -312,9 +337,8 @@ class _Search:
         if self.is_sparse:
             changed = np.full(len(source), not self.movable.all())
             if changed.any():
-                moving = sparse.diags_array(self.movable.astype(float))
-                staying = sparse.diags_array((~self.movable).astype(float))
-                end = (end @ moving + start @ staying).tocsr()
+                moving = end.multiply(self.movable[None, :])
+                end = (moving + start.multiply(~self.movable[None, :])).tocsr()
         else:
             held = ~self.movable | ~np.isfinite(start) | ~np.isfinite(end)
             end = np.where(held, start, end)
@@ -381,7 +405,8 @@ class _Search:
         if missing.any():
             typical = np.nan_to_num(_column_medians(self.Z_pool[:, numeric]))
             Z = np.where(missing, typical, Z)
-        Z = Z / self.scale[numeric]
+        # centred: the distances of large numbers would be lost to rounding
+        Z = (Z - self.center[numeric]) / self.scale[numeric]
         return Z[: len(self.y_pool)], Z[len(self.y_pool) :]
 
     def _squared_distances(self, rows, pool):
@@ -395,17 +420,24 @@ class _Search:
         for j in np.flatnonzero(self.movable & self.whole):
             own, other = self.Z[rows, j][:, None], self.Z_pool[pool, j]
             distance += (own != other) & ~np.isnan(own) & ~np.isnan(other)
-        # the row itself is no anchor
-        distance[distance <= 1e-12] = np.inf
+        # the row itself is no anchor; rounding hides it, so near ones are compared
+        row, other = np.nonzero(distance <= 1e-9)
+        if self.is_sparse:
+            distance[row, other] = np.inf
+        else:
+            start, end = self.Z[rows[row]], self.Z_pool[pool[other]]
+            same = ((_step(start, end) == 0) | ~self.movable).all(axis=1)
+            distance[row[same], other[same]] = np.inf
         return distance
 
     def at(self, start, end, t):
         """The points at fractions t of the way; whole values change at one half."""
         if self.is_sparse:
-            near, far = sparse.diags_array(1 - t), sparse.diags_array(t)
-            return (near @ start + far @ end).tocsr()
+            t = t[:, None]
+            return (start.multiply(1 - t) + end.multiply(t)).tocsr()
         t = t[:, None]
-        moved = start + t * _step(start, end)
+        # the whole way is the anchor itself, free of rounding
+        moved = np.where(t == 1, end, start + t * _step(start, end))
         moved[:, self.integer] = np.rint(moved[:, self.integer])
         return np.where(self.whole, np.where(t >= 0.5, end, start), moved)
 
@@ -522,8 +554,8 @@ def _swap(search, pairs):
         price = cost[pair, column]
         # the cheapest swap that reaches the target, else the best gain per distance
         gain = (asked - proba[pair]) / np.maximum(price, 1e-12)
-        key = np.where(reaches, price - 1e9, -gain)
-        pick = _first_of_each(pair, key)
+        order = np.lexsort((np.where(reaches, price, -gain), ~reaches, pair))
+        pick = order[np.unique(pair[order], return_index=True)[1]]
         chosen, at = pair[pick], column[pick]
         current[chosen, at] = pairs.end[chosen, at]
         todo[chosen, at] = False
