@@ -109,7 +109,8 @@ def _generate(generator, teacher, X, y, sources, pool, seed):
         raise TypeError(
             "`generator` must return GeneratedSamples with a boolean `success` per "
             f"source row; {type(generator).__name__}.generate returned "
-            f"{type(made).__name__} with `success` of dtype {success.dtype}, shape {success.shape}."
+            f"{type(made).__name__} with `success` of dtype {success.dtype} and shape "
+            f"{success.shape}."
         )
     if type(made.X_pseudo) is not type(X) or made.X_pseudo.shape[1] != X.shape[1]:
         raise TypeError(
