@@ -97,7 +97,8 @@ def concat_rows(parts: list[Any]) -> Any:
 
         return pl.concat(parts)
     if sparse.issparse(first):
-        return sparse.vstack(parts, format="csr", dtype=first.dtype)
+        # older scipy turns arrays into matrices
+        return type(first)(sparse.vstack(parts, format="csr", dtype=first.dtype))
     return np.concatenate(parts, axis=0).astype(first.dtype, copy=False)
 
 
