@@ -608,7 +608,7 @@ def test_grid_search_in_a_pipeline_under_cross_validation():
     grid = {
         prefix + "tree__max_depth": [2, None],
         prefix + "generator__alpha": [0.1, 0.5],
-        prefix + "max_iter": [1],
+        prefix + "max_iter": [1, 2],
     }
     search = GridSearchCV(pipeline, grid, cv=2, scoring="neg_log_loss")
     first = cross_validate(search, X, y, cv=2, return_estimator=True)
