@@ -7,6 +7,7 @@ break at most this file.
 
 from sklearn.base import _fit_context
 from sklearn.ensemble._base import _BaseHeterogeneousEnsemble
+from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.metrics._scorer import _BaseScorer
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing
@@ -29,6 +30,7 @@ __all__ = [
     "BaseSearchCV",
     "HasMethods",
     "Interval",
+    "LinearClassifierMixin",
     "StrOptions",
     "VisualBlock",
     "check_feature_names_in",

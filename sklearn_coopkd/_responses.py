@@ -14,6 +14,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.frozen import FrozenEstimator
 
 from sklearn_coopkd._containers import copy_table, n_rows
 
@@ -150,3 +151,10 @@ class Responder(ClassifierMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
+
+
+def unwrapped(estimator: Any) -> Any:
+    """The user's own estimator inside a `Responder` or a `FrozenEstimator`."""
+    while isinstance(estimator, (Responder, FrozenEstimator)):
+        estimator = estimator.estimator
+    return estimator

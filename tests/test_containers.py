@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from sklearn_coopkd._codec import TableCodec
 from sklearn_coopkd._containers import (
-    TableCodec,
     as_table,
     concat_rows,
     copy_table,
@@ -53,7 +53,9 @@ CONTAINERS = {
     "float32": np.random.RandomState(0).rand(12, 4).astype(np.float32),
     "int8": np.random.RandomState(0).randint(-99, 99, (12, 4)).astype(np.int8),
     "bool": np.random.RandomState(0).rand(12, 4) < 0.5,
-    "object": np.array([[1.5, "a", None], [2, "b", 3.0], [np.nan, "a", 1]] * 4, object),
+    "object": np.array(
+        [[1.5, "a", None], [2.0, "b", 3.0], [np.nan, "a", 1.0]] * 4, object
+    ),
     "text": np.array([["a", "b"], ["c", "b"]] * 6),
     "pandas": mixed_frame(),
     "floats": mixed_frame()[["float", "gaps"]],
@@ -124,7 +126,7 @@ def test_row_keys_of_zero_and_of_stored_zeros():
 def test_kinds():
     codec = TableCodec(mixed_frame())
     assert codec.kinds.tolist() == [
-        "numeric", "numeric", "integer", "integer", "category", "category", "category",
+        "numeric", "numeric", "integer", "integer", "category", "integer", "category",
         "fixed", "numeric",
     ]  # fmt: skip
     forced = TableCodec(mixed_frame(), categorical_features=["int"])

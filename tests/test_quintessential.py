@@ -68,7 +68,8 @@ def test_without_a_sufficient_anchor_the_best_is_given_and_counted(method):
         Sigmoid(), np.array([[0.0]]), np.array([1]), np.array([[0.3]]), np.array([1])
     )
     assert made.success.tolist() == [False]
-    assert made.X_pseudo[0, 0] == pytest.approx(0.3)
+    # as far as one can go without copying the anchor
+    assert 0.25 < made.X_pseudo[0, 0] < 0.3
     assert made.report["n_fallback"] == 1
     assert made.report["n_success"] == 0
 
@@ -257,13 +258,14 @@ def test_success_means_success(teacher, seed, n_features, n_classes, alpha, meth
     start = class_proba(fitted, X[:30], fitted.classes_)[rows, y[:30]]
     end = class_proba(fitted, made.X_pseudo, fitted.classes_)[rows, y[:30]]
     np.testing.assert_allclose(end, made.proba, atol=1e-9)
-    reached = end >= start + alpha * (1 - start) - 1e-9
-    assert reached[made.success].all()
+    certain = 1 - start <= 1e-6
+    target = np.where(certain, 1 - 1e-6, start + alpha * (1 - start)) - 1e-9
+    assert (end >= target)[made.success].all()
     # wherever the pool holds a row that reaches the target, a row is found
     pool = class_proba(fitted, X[30:], fitted.classes_)
     for i in rows:
         sure = pool[y[30:] == y[i], y[i]]
-        if (sure >= start[i] + alpha * (1 - start[i])).any():
+        if (sure >= target[i] + 1e-9).any():
             assert made.success[i]
     assert np.isfinite(made.X_pseudo).all()
     again = generator.generate(fitted, X[:30], y[:30], X[30:], y[30:], random_state=0)
@@ -276,7 +278,8 @@ def test_max_pool_bounds_what_the_teacher_is_asked():
     asked = QuintessentialGenerator(alpha=1.0, max_pool=50).generate(
         Sigmoid(), X[:10], y[:10], X[10:], y[10:], random_state=0
     )
-    assert asked.report["teacher_rows"] <= 10 + 50 + 10 * 5 * 6
+    # sources, pool, waypoints, last resort
+    assert asked.report["teacher_rows"] <= 10 + 50 + 10 * 5 * 6 + 10 * 5 * 2
 
 
 @pytest.mark.parametrize(
@@ -323,11 +326,12 @@ def test_successes_hold_when_asked_again_to_the_last_bit(method):
     rng = np.random.RandomState(0)
     for _ in range(200):
         low, anchor = np.sort(rng.randn(2) * 10.0 ** rng.randint(-8, 9))
+        threshold = low + rng.rand() ** 0.1 * (anchor - low)
         made = QuintessentialGenerator(alpha=0.5, method=method).generate(
-            Step(anchor), np.array([[low]]), np.array([1]), np.array([[anchor]]), [1]
+            Step(threshold), np.array([[low]]), np.array([1]), np.array([[anchor]]), [1]
         )
         assert made.success.all()
-        assert made.X_pseudo[0, 0] == anchor
+        assert threshold <= made.X_pseudo[0, 0] < anchor
 
 
 @METHODS

@@ -1,11 +1,14 @@
-"""The protocol of generators: what `generate` returns."""
+"""The protocol of generators: what `generate` returns, and how reports add up."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from sklearn_coopkd._containers import as_table, n_rows
 
 
 @dataclass(frozen=True)
@@ -26,13 +29,57 @@ class GeneratedSamples:
         Whether row i reached what the generator aims at. Only these rows are taught.
 
     proba : ndarray of shape (n_samples,)
-        The teacher's probability of the true class at `X_pseudo`.
+        The teacher's probability of the true class at `X_pseudo`; NaN if it was not
+        asked.
 
     report : dict
-        Counts that the generator wants to report.
+        Numbers that the generator wants to report. Where several calls are reported
+        as one (in `CooperativeDistiller.history_`), keys that begin with "mean_" are
+        averaged over the successful samples, all others are added.
     """
 
     X_pseudo: Any
     success: np.ndarray
     proba: np.ndarray
     report: dict[str, float] = field(default_factory=dict)
+
+
+def join_reports(
+    reports: Iterable[tuple[Mapping[str, float], int]],
+) -> dict[str, float]:
+    """One report of several, each given with its number of successful samples."""
+    total: dict[str, float] = {}
+    weight: dict[str, int] = {}
+    for report, n_success in reports:
+        for key, value in report.items():
+            if not key.startswith("mean_"):
+                total[key] = total.get(key, 0) + value
+            elif n_success:
+                total[key] = total.get(key, 0.0) + n_success * value
+                weight[key] = weight.get(key, 0) + n_success
+            else:
+                total.setdefault(key, 0.0)
+    return {key: value / weight.get(key, 1) for key, value in total.items()}
+
+
+def check_call(X: Any, y: Any, X_pool: Any, y_pool: Any):
+    """The four arguments of `generate` as tables and arrays.
+
+    Raises
+    ------
+    ValueError
+        If rows and classes differ in number, or tables in columns.
+    """
+    X, X_pool = as_table(X), as_table(X_pool)
+    if len(y) != n_rows(X) or len(y_pool) != n_rows(X_pool):
+        raise ValueError(
+            "`y` and `y_pool` must have one entry per row of `X` and `X_pool`; got "
+            f"{len(y)} for {n_rows(X)} and {len(y_pool)} for {n_rows(X_pool)} rows."
+        )
+    if X.shape[1] != X_pool.shape[1] or type(X) is not type(X_pool):
+        raise ValueError(
+            "`X` and `X_pool` must be containers of the same kind with the same "
+            f"columns; got a {type(X).__name__} of shape {X.shape} and a "
+            f"{type(X_pool).__name__} of shape {X_pool.shape}."
+        )
+    return X, np.asarray(y), X_pool, np.asarray(y_pool)

@@ -1,0 +1,168 @@
+"""Exact shortcuts: the nearest sufficient row for teachers that can be read.
+
+For a single decision tree the rows of a class that are sure enough fill boxes; for a
+binary linear model they fill a half-space. The nearest point, in scaled Manhattan
+distance, is computed and then verified like any other candidate. Only plain numbers
+are handled here; every other table and teacher goes to the search.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import logit
+from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
+
+from sklearn_coopkd._compat import LinearClassifierMixin
+
+# Cells of a block of distances between sources and leaves; larger trees are searched.
+MAX_BOX_CELLS = 4_000_000
+MAX_LEAVES = 4_096
+
+
+def offer_exact(search, teacher):
+    """Offer the nearest sufficient row for each source, if the teacher is readable."""
+    rows = np.flatnonzero(~search.saturated & (search.y_idx >= 0))
+    if search.is_sparse or search.whole.any() or not len(rows):
+        return
+    if isinstance(teacher, DecisionTreeClassifier):
+        find = _nearest_boxes
+    elif isinstance(teacher, LinearClassifierMixin) and len(teacher.classes_) == 2:
+        find = _nearest_half_space
+    else:
+        return
+    if getattr(teacher, "n_features_in_", None) != search.Z.shape[1]:
+        return
+    found, Z = find(search, teacher, rows)
+    if len(found):
+        search.offer(found, Z, search.ask_for(found, Z))
+
+
+def _limits(search):
+    """Least and largest value of each column: what was observed, within the bounds."""
+    known = np.where(np.isfinite(search.Z_pool), search.Z_pool, np.nan)
+    low = np.fmin.reduce(known, axis=0)
+    high = np.fmax.reduce(known, axis=0)
+    return np.fmax(low, search.bounds[0]), np.fmin(high, search.bounds[1])
+
+
+# --- trees ----------------------------------------------------------------------------
+
+
+def _leaf_boxes(tree):
+    """Least and largest single-precision value of each column, for each leaf."""
+    left, right = tree.children_left, tree.children_right
+    low = np.full((tree.node_count, tree.n_features), -np.inf)
+    high = np.full((tree.node_count, tree.n_features), np.inf)
+    for node in range(tree.node_count):  # parents come before their children
+        if left[node] < 0:
+            continue
+        j, threshold = tree.feature[node], tree.threshold[node]
+        for child in (left[node], right[node]):
+            low[child], high[child] = low[node], high[node]
+        # the tree compares single-precision values: the last below, the first above
+        single = np.float32(threshold)
+        below = (
+            single if single <= threshold else np.nextafter(single, -np.float32(np.inf))
+        )
+        high[left[node], j] = below
+        low[right[node], j] = np.nextafter(below, np.float32(np.inf))
+    leaves = np.flatnonzero(left < 0)
+    return leaves, low[leaves], high[leaves]
+
+
+def _nearest_boxes(search, teacher, rows):
+    """Clip each source to the nearest leaf in which the teacher is sure enough."""
+    tree = teacher.tree_
+    if tree.n_leaves > MAX_LEAVES:
+        return rows[:0], None
+    leaves, low, high = _leaf_boxes(tree)
+    low[:, search.integer] = np.ceil(low[:, search.integer])
+    high[:, search.integer] = np.floor(high[:, search.integer])
+    # values stay inside what was observed and allowed
+    least, largest = _limits(search)
+    low = np.maximum(low, np.where(np.isfinite(low), least, low))
+    high = np.minimum(high, np.where(np.isfinite(high), largest, high))
+    share = tree.value[leaves, 0, :]
+    share = share / share.sum(axis=1, keepdims=True)
+    position = {label: k for k, label in enumerate(teacher.classes_.tolist())}
+    found, made = [], []
+    for label in np.unique(search.y[rows]):
+        if label not in position:
+            continue
+        own = rows[search.y[rows] == label]
+        proba = share[:, position[label]]
+        useful = (low <= high).all(axis=1) & (proba >= search.target[own].min() - 1e-9)
+        if not useful.any():
+            continue
+        L, H, proba_of = low[useful], high[useful], proba[useful]
+        step = max(1, MAX_BOX_CELLS // len(L))
+        for part in np.split(own, range(step, len(own), step)):
+            distance = np.zeros((len(part), len(L)))
+            for j in np.flatnonzero((np.isfinite(L) | np.isfinite(H)).any(axis=0)):
+                x = search.Z[part, j][:, None]
+                single = x.astype(np.float32)
+                with np.errstate(invalid="ignore"):  # infinite cells
+                    short = np.where(single < L[:, j], L[:, j] - x, 0.0)
+                    short = np.where(single > H[:, j], x - H[:, j], short)
+                if search.movable[j]:
+                    distance += np.nan_to_num(short, nan=0.0) / search.scale[j]
+                else:
+                    distance[short > 0] = np.inf
+            # leaves that are not sure enough for this source are no goal
+            distance[proba_of[None, :] < search.target[part][:, None] - 1e-9] = np.inf
+            best = distance.argmin(axis=1)
+            reached = np.isfinite(distance[np.arange(len(part)), best])
+            part, best = part[reached], best[reached]
+            Z = search.Z[part]
+            single = Z.astype(np.float32)
+            Z = np.where(
+                single < L[best], L[best], np.where(single > H[best], H[best], Z)
+            )
+            found.append(part)
+            made.append(np.where(search.movable, Z, search.Z[part]))
+    if not found:
+        return rows[:0], None
+    return np.concatenate(found), np.concatenate(made)
+
+
+# --- linear models --------------------------------------------------------------------
+
+
+def _nearest_half_space(search, teacher, rows):
+    """Spend the missing score on the columns that buy most of it per distance.
+
+    The decision value must grow by a known amount; column j offers at most
+    ``|w_j| * room_j`` of it at the price of ``1 / (|w_j| * scale_j)`` a unit: the
+    fractional knapsack, which taking the cheapest first solves exactly (integers are
+    rounded away from the source).
+    """
+    if hasattr(teacher, "predict_proba") and not isinstance(
+        teacher, LogisticRegression
+    ):
+        return rows[:0], None
+    weight = np.ravel(teacher.coef_)
+    Z = search.Z[rows]
+    usable = np.isfinite(Z).all(axis=1) & (search.target[rows] < 1)
+    rows, Z = rows[usable], Z[usable]
+    label = np.asarray(teacher.classes_)[1]
+    sign = np.where(search.y[rows] == label, 1.0, -1.0)
+    value = sign * (Z @ weight + np.ravel(teacher.intercept_)[0])
+    # a hair more than needed, against rounding
+    missing = logit(search.target[rows]) - value
+    missing = missing + 1e-9 * (1 + np.abs(missing))
+    low, high = _limits(search)
+    up = sign[:, None] * weight > 0
+    room = np.where(up, high - Z, Z - low)
+    room = np.where(search.movable & (weight != 0), np.maximum(room, 0.0), 0.0)
+    gain = np.abs(weight) * room
+    order = np.argsort(-np.abs(weight) * search.scale, kind="stable")
+    before = np.cumsum(gain[:, order], axis=1) - gain[:, order]
+    spent = np.clip(missing[:, None] - before, 0.0, gain[:, order])
+    step = np.zeros(Z.shape)
+    slope = np.where(weight == 0, 1.0, np.abs(weight))
+    step[:, order] = spent / slope[order]
+    step = np.where(search.integer, np.ceil(step - 1e-12), step)
+    enough = gain.sum(axis=1) >= missing
+    moved = Z + np.where(up, step, -step)
+    return rows[enough], moved[enough]

@@ -1,0 +1,147 @@
+"""The two black-box searches: along the segment to an anchor, and swap by swap."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sklearn_coopkd.generators._search import first_of_each, step_between
+
+# Points tried on the way to an anchor, all in one call: near ones matter most, and
+# a call costs more than its rows. The anchor itself would be a copy of a real row.
+WAYPOINTS = np.array([1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 15 / 16])
+# Only for sources that none of them serves: an anchor in a pocket of its own.
+NEAR_ENDS = np.array([1 - 2**-7, 1 - 2**-20])
+# A row that the teacher is certain of goes this far: less would teach next to nothing.
+SATURATED_STEP = 0.5
+BISECTION_STEPS = 3
+
+
+def segment(search, pairs):
+    """Try points on the way to each anchor; take the nearest that is sure enough."""
+    length = _length(search, pairs)
+    pair, t, proba, key = _try(search, pairs, length, WAYPOINTS)
+    search.offer_nearest(pairs, pair, t, key, proba)
+    # what comes closest, in case that nothing reaches the target
+    left = np.flatnonzero(~search.solved[pairs.source[pair]])
+    best = left[first_of_each(pairs.source[pair[left]], -proba[left])]
+    search.keep_best(
+        pairs.source[pair[best]],
+        search.at(pairs.take(pair[best]), t[best]),
+        proba[best],
+    )
+    left = np.flatnonzero(~search.solved[pairs.source])
+    if len(left):
+        pairs, length = pairs.take(left), length[left]
+        before = search.solved.sum()
+        pair, t, proba, key = _try(search, pairs, length, NEAR_ENDS)
+        search.offer_nearest(pairs, pair, t, key, proba)
+        search.n_close += int(search.solved.sum() - before)
+
+
+def _length(search, pairs):
+    """Euclidean length of the way to each anchor, in units of the columns' scales."""
+    if search.is_sparse:
+        return np.sqrt(np.asarray(pairs.step.power(2).sum(axis=1)).ravel())
+    return np.sqrt((search.cost(pairs.step) ** 2).sum(axis=1))
+
+
+def _try(search, pairs, length, ways):
+    """Ask about all pairs at all ways; keys are distances, infinite if not allowed."""
+    pair = np.repeat(np.arange(len(pairs.source)), len(ways))
+    t = np.tile(ways, len(pairs.source))
+    source = pairs.source[pair]
+    proba = search.ask_for(source, search.at(pairs.take(pair), t))
+    allowed = ~search.saturated[source] | (t >= SATURATED_STEP)
+    reaches = (proba >= search.target[source]) & allowed
+    return pair, t, proba, np.where(reaches, t * length[pair], np.inf)
+
+
+def swap(search, pairs):
+    """Take over single values of the anchor until the teacher is sure enough."""
+    pairs = pairs.take(np.flatnonzero(~search.saturated[pairs.source]))
+    source, end = pairs.source, pairs.end
+    if not len(source):
+        return
+    target = search.target[source]
+    current = pairs.start.copy()
+    cost = search.cost(pairs.step)
+    groups = search.codec.groups
+    has_groups = (groups != np.arange(len(groups))).any()
+    todo = cost > 0
+    spent = np.zeros(len(source))
+    proba = search.proba[source]
+    done = np.zeros(len(source), dtype=bool)
+    alive = np.ones(len(source), dtype=bool)
+    while True:
+        best = np.full(len(search.y), np.inf)
+        np.minimum.at(best, source[done], spent[done])
+        alive &= ~done & todo.any(axis=1) & (spent < best[source])
+        # a swap that costs more than a finished pair cannot win
+        pair, column = np.nonzero(
+            todo & alive[:, None] & (spent[:, None] + cost < best[source][:, None])
+        )
+        if not len(pair):
+            break
+        Z = current[pair]
+        if has_groups:
+            Z = np.where(groups == groups[column][:, None], end[pair], Z)
+        else:
+            Z[np.arange(len(pair)), column] = end[pair, column]
+        asked = search.ask_for(source[pair], Z)
+        reaches = asked >= target[pair]
+        price = cost[pair, column]
+        # the cheapest swap that reaches the target, else the best gain per distance
+        gain = (asked - proba[pair]) / np.maximum(price, 1e-12)
+        order = np.lexsort((np.where(reaches, price, -gain), ~reaches, pair))
+        pick = order[np.unique(pair[order], return_index=True)[1]]
+        chosen, at = pair[pick], column[pick]
+        current[chosen] = Z[pick]
+        todo[chosen, at] = False
+        spent[chosen] += price[pick]
+        proba[chosen] = asked[pick]
+        done[chosen] = reaches[pick]
+        alive[np.setdiff1d(np.flatnonzero(alive), chosen)] = False
+    finished = np.flatnonzero(done)
+    if not len(finished):
+        return
+    winner = finished[first_of_each(source[finished], spent[finished])]
+    sources, Z = source[winner], current[winner]
+    _shrink(search, Z, sources)
+    search.offer(sources, Z, search.ask_for(sources, Z))
+
+
+def _shrink(search, Z, sources):
+    """Revert what was not needed, then scale the rest of the numeric change down."""
+    start = search.Z[sources]
+    step = step_between(start, Z)
+    cost = search.cost(step)
+    groups = search.codec.groups
+    order = np.argsort(-cost, axis=1, kind="stable")
+    # a single change is needed by construction
+    n_changed = (cost > 0).sum(axis=1)
+    for rank in range(int(n_changed.max(initial=0))):
+        column = order[:, rank]
+        tried = np.flatnonzero(
+            (n_changed > 1) & (cost[np.arange(len(cost)), column] > 0)
+        )
+        if not len(tried):
+            continue
+        reverted = groups == groups[column[tried]][:, None]
+        candidate = np.where(reverted, start[tried], Z[tried])
+        asked = search.ask_for(sources[tried], candidate)
+        kept = asked >= search.target[sources[tried]]
+        Z[tried[kept]] = candidate[kept]
+        n_changed[tried[kept]] -= 1
+    step = step_between(start, Z)
+    step[:, search.whole] = 0.0
+    low, high = np.zeros(len(Z)), np.ones(len(Z))
+    for k in range(BISECTION_STEPS + 1):
+        middle = (low + high) / 2 if k < BISECTION_STEPS else high
+        # from the far end: whole values and cells that did not move stay as they are
+        candidate = Z - (1 - middle)[:, None] * step
+        candidate[:, search.integer] = np.rint(candidate[:, search.integer])
+        if k == BISECTION_STEPS:
+            Z[:] = candidate
+            return
+        sure = search.ask_for(sources, candidate) >= search.target[sources]
+        high, low = np.where(sure, middle, high), np.where(sure, low, middle)
