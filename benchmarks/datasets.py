@@ -103,3 +103,31 @@ def flights(n_rows, seed=0):
         "distance", "carrier", "origin", "dest",
     ]  # fmt: skip
     return _clean(table[columns]), y
+
+
+def fashion_mnist(n_rows, seed=0):
+    """Fashion-MNIST images, from Debian's package dataset-fashion-mnist."""
+    import gzip
+
+    folder = "/usr/share/datasets/fashion-mnist/train-{}-ubyte.gz"
+    try:
+        with gzip.open(folder.format("images-idx3")) as file:
+            X = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 784)
+        with gzip.open(folder.format("labels-idx1")) as file:
+            y = np.frombuffer(file.read(), np.uint8, offset=8)
+    except FileNotFoundError as error:
+        raise SystemExit(
+            "Fashion-MNIST is not here: apt-get install dataset-fashion-mnist."
+        ) from error
+    rows = np.random.RandomState(seed).permutation(len(y))[:n_rows]
+    return pd.DataFrame(X[rows] / 255.0), y[rows].astype(int)
+
+
+# Tables with many classes, of which each of several sites can lack one.
+MULTICLASS = {
+    "vowel": _keel("vowel"),
+    "penbased": _keel("penbased"),
+    "satimage": _keel("satimage"),
+    "digits": _sklearn(load_digits),
+    "fashion": lambda: fashion_mnist(5000),
+}

@@ -22,21 +22,19 @@ class Lesson:
     round: np.ndarray
 
 
-def without_duplicates(lesson: Lesson, X: Any, earlier: Lesson | None) -> Lesson:
-    """Leave out copies of the source row and repeats; a repeat adds its weight.
+def without_duplicates(lesson: Lesson, earlier: Lesson | None) -> Lesson:
+    """Leave out repeats; a repeat made from another row adds its weight.
 
     Several teachers that make the same sample from the same row count once, so that
     a row taught twice weighs as much as two equal rows taught once.
     """
     n = len(lesson.y)
-    tables = [lesson.X, take_rows(X, lesson.source)]
+    tables = [lesson.X]
     if earlier is not None:
         tables.append(earlier.X)
     # small integers: 64-bit hashes would not survive the arithmetic below
     _, keys = np.unique(row_keys(concat_rows(tables)), return_inverse=True)
-    keep = keys[:n] != keys[n : 2 * n]
-    if earlier is not None:
-        keep &= ~np.isin(keys[:n], keys[2 * n :])
+    keep = ~np.isin(keys[:n], keys[n:])
     _, label = np.unique(lesson.y, return_inverse=True)
     sample = keys[:n] * (label.max(initial=0) + 1) + label
     kept: dict[int, int] = {}

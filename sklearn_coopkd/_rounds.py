@@ -23,6 +23,7 @@ from sklearn_coopkd._deficiency import correct_rows, deficient_rows
 from sklearn_coopkd._fitting import Fitted, Member, MemberFailure, fit_and_answer
 from sklearn_coopkd._folds import Exclusion, Folds
 from sklearn_coopkd._lessons import Lesson, capped, join, without_duplicates
+from sklearn_coopkd._reports import join_reports
 from sklearn_coopkd._responses import (
     Responder,
     apply_temperature,
@@ -86,6 +87,16 @@ class Plan:
     assigned: np.ndarray  # (n_teachers, n_students, n_rows)
 
 
+@dataclass(frozen=True)
+class Generation:
+    """What generators made for one lesson."""
+
+    n_requested: int
+    n_reached: int
+    n_repeated: int
+    reports: list[tuple[dict[str, float], int]]  # of each call, and its successes
+
+
 class _MembersFailed(Exception):
     """Some members failed and the others go on without them."""
 
@@ -138,6 +149,8 @@ class _Loop:
         self.accepted: list[np.ndarray] = []
         self.plans: dict[tuple[Exclusion, int], Plan] = {}
         self.data = (problem.X, problem.y, problem.classes, problem.sample_weight)
+        # what became of the rows assigned in (round, student), lesson by lesson
+        self.made: dict[tuple[int, int], list[Generation]] = {}
 
     # fitting
 
@@ -309,7 +322,8 @@ class _Loop:
     def _lesson(self, exclusion, plan, made, student, round_) -> Lesson | None:
         """Everything the student has been taught: earlier rounds and this one."""
         rows, assigned = plan.rows, plan.assigned
-        parts, teachers, sources = [], [], []
+        parts, teachers, sources, reports = [], [], [], []
+        n_requested = 0
         for fold, child in self.folds.children(exclusion).items():
             tested = self.folds.test[fold][rows]
             for i in range(len(self.members)):
@@ -317,6 +331,8 @@ class _Loop:
                 if not len(wanted):
                     continue
                 offered, samples = made[child, i]
+                reports.append((samples.report, int(samples.success.sum())))
+                n_requested += len(wanted)
                 at = np.searchsorted(offered, wanted)
                 at = at[samples.success[at]]
                 if not len(at):
@@ -325,7 +341,15 @@ class _Loop:
                 teachers.append(np.full(len(at), i))
                 sources.append(offered[at])
         earlier = self.states[round_ - 1][exclusion][student].lesson
+        n_reached = sum(map(len, sources))
+
+        def record(n_kept):
+            entry = Generation(n_requested, n_reached, n_reached - n_kept, reports)
+            if exclusion in (self.folds.gates or {self.folds.root}):
+                self.made.setdefault((round_, student), []).append(entry)
+
         if not parts:
+            record(0)
             return None
         source = np.concatenate(sources)
         source_weight = np.ones(len(source))
@@ -339,7 +363,8 @@ class _Loop:
             source=source,
             round=np.full(len(source), round_),
         )
-        lesson = without_duplicates(lesson, self.problem.X, earlier)
+        lesson = without_duplicates(lesson, earlier)
+        record(len(lesson.y))
         if not len(lesson.y):
             return None
         if earlier is not None:
@@ -437,6 +462,7 @@ class _Loop:
                 "student": member.name,
                 "deficient": int(plan.deficient[j].sum()),
                 "taught": int(plan.assigned[:, j].any(axis=0).sum()),
+                "generation": _summary(self.made.get((round_, j), [])),
                 "score_before": float(before[j]),
                 "score_after": float(after[j]),
                 "accepted": bool(accepted[j]),
@@ -482,6 +508,16 @@ class _Loop:
             initial_responses=initial,
             is_current=is_current,
         )
+
+
+def _summary(made: list[Generation]) -> dict[str, float]:
+    """Counts of the lessons of one student, and the generator's own report."""
+    own = {
+        "n_requested": sum(m.n_requested for m in made),
+        "n_reached": sum(m.n_reached for m in made),
+        "n_repeated": sum(m.n_repeated for m in made),
+    }
+    return own | join_reports(report for m in made for report in m.reports)
 
 
 def run_rounds(

@@ -19,6 +19,7 @@ import platform
 import sys
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,11 @@ def teachers(X, seed=0):
         "boosting": prepared(HistGradientBoostingClassifier(random_state=seed), False),
         "mlp": prepared(MLPClassifier(max_iter=300, random_state=seed), True),
     }
+
+
+def positions(classes, labels):
+    """Columns of the labels."""
+    return np.array([classes.index(label) for label in labels])
 
 
 def distances(X, made, scale):
@@ -158,7 +164,7 @@ def compare(name, load_table, arguments):
         rows_of = table.for_teacher
         model.fit(rows_of(X_pool), y_pool)
         classes = list(model.classes_)
-        label_of = lambda labels: np.array([classes.index(v) for v in labels])  # noqa: E731
+        label_of = partial(positions, classes)
         p_test = model.predict_proba(rows_of(X_test))[
             np.arange(len(X_test)), label_of(y_test)
         ]
@@ -174,7 +180,7 @@ def compare(name, load_table, arguments):
         rows = np.resize(rng.permutation(fair), max(arguments.batch, 1))
         sources, labels = X_test.iloc[rows].reset_index(drop=True), y_test[rows]
         goal = target[rows]
-        base = {"table": name, "teacher": learner, "distinct": int(len(fair))}
+        base = {"table": name, "teacher": learner, "distinct": len(fair)}
         results = {}
         for method in ("swap", "segment"):
             generator = QuintessentialGenerator(alpha=ALPHA, method=method)
@@ -262,9 +268,11 @@ def show(record):
     print(
         f"{record['table']:17} {record['teacher']:9} {record['method']:14} "
         f"{record['n']:4d} rows {record['ms']:10.3f} ms  {record['success']:6.1%}  "
-        f"L1 {record['distance'] or np.nan:7.3f}  changed {record['changed'] or np.nan:5.1f}"
+        f"L1 {record['distance'] or np.nan:7.3f}  "
+        f"changed {record['changed'] or np.nan:5.1f}"
         + (
-            f"  cost swap 1/{1 / ratio['swap']:.0f} segment 1/{1 / ratio['segment']:.0f}"
+            f"  cost swap 1/{1 / ratio['swap']:.0f} "
+            f"segment 1/{1 / ratio['segment']:.0f}"
             f"  L1 of swap x {record['swap_distance_ratio']:.2f}"
             if ratio
             else ""

@@ -123,7 +123,7 @@ class Swarm:
         self.low, self.width = Z.min(axis=0), np.ptp(Z, axis=0)
         self.width[self.width == 0] = 1.0
         self.weight = weight
-        np.random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002 (pyswarms draws from the global state)
 
     def _to_rows(self, swarm):
         Z = self.low + self.width * swarm

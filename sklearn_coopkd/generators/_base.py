@@ -1,8 +1,7 @@
-"""The protocol of generators: what `generate` returns, and how reports add up."""
+"""The protocol of generators: what `generate` takes and returns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,24 +41,6 @@ class GeneratedSamples:
     success: np.ndarray
     proba: np.ndarray
     report: dict[str, float] = field(default_factory=dict)
-
-
-def join_reports(
-    reports: Iterable[tuple[Mapping[str, float], int]],
-) -> dict[str, float]:
-    """One report of several, each given with its number of successful samples."""
-    total: dict[str, float] = {}
-    weight: dict[str, int] = {}
-    for report, n_success in reports:
-        for key, value in report.items():
-            if not key.startswith("mean_"):
-                total[key] = total.get(key, 0) + value
-            elif n_success:
-                total[key] = total.get(key, 0.0) + n_success * value
-                weight[key] = weight.get(key, 0) + n_success
-            else:
-                total.setdefault(key, 0.0)
-    return {key: value / weight.get(key, 1) for key, value in total.items()}
 
 
 def check_call(X: Any, y: Any, X_pool: Any, y_pool: Any):

@@ -23,7 +23,7 @@ MAX_LEAVES = 4_096
 def offer_exact(search, teacher):
     """Offer the nearest sufficient row for each source, if the teacher is readable."""
     rows = np.flatnonzero(~search.saturated & (search.y_idx >= 0))
-    if search.is_sparse or search.whole.any() or not len(rows):
+    if search.rows.is_sparse or search.rows.whole.any() or not len(rows):
         return
     if isinstance(teacher, DecisionTreeClassifier):
         find = _nearest_boxes
@@ -31,7 +31,7 @@ def offer_exact(search, teacher):
         find = _nearest_half_space
     else:
         return
-    if getattr(teacher, "n_features_in_", None) != search.Z.shape[1]:
+    if getattr(teacher, "n_features_in_", None) != search.rows.Z.shape[1]:
         return
     found, Z = find(search, teacher, rows)
     if len(found):
@@ -40,10 +40,10 @@ def offer_exact(search, teacher):
 
 def _limits(search):
     """Least and largest value of each column: what was observed, within the bounds."""
-    known = np.where(np.isfinite(search.Z_pool), search.Z_pool, np.nan)
+    known = np.where(np.isfinite(search.rows.Z_pool), search.rows.Z_pool, np.nan)
     low = np.fmin.reduce(known, axis=0)
     high = np.fmax.reduce(known, axis=0)
-    return np.fmax(low, search.bounds[0]), np.fmin(high, search.bounds[1])
+    return np.fmax(low, search.rows.bounds[0]), np.fmin(high, search.rows.bounds[1])
 
 
 # --- trees ----------------------------------------------------------------------------
@@ -77,8 +77,8 @@ def _nearest_boxes(search, teacher, rows):
     if tree.n_leaves > MAX_LEAVES:
         return rows[:0], None
     leaves, low, high = _leaf_boxes(tree)
-    low[:, search.integer] = np.ceil(low[:, search.integer])
-    high[:, search.integer] = np.floor(high[:, search.integer])
+    low[:, search.rows.integer] = np.ceil(low[:, search.rows.integer])
+    high[:, search.rows.integer] = np.floor(high[:, search.rows.integer])
     # values stay inside what was observed and allowed
     least, largest = _limits(search)
     low = np.maximum(low, np.where(np.isfinite(low), least, low))
@@ -87,10 +87,10 @@ def _nearest_boxes(search, teacher, rows):
     share = share / share.sum(axis=1, keepdims=True)
     position = {label: k for k, label in enumerate(teacher.classes_.tolist())}
     found, made = [], []
-    for label in np.unique(search.y[rows]):
+    for label in np.unique(search.rows.y[rows]):
         if label not in position:
             continue
-        own = rows[search.y[rows] == label]
+        own = rows[search.rows.y[rows] == label]
         proba = share[:, position[label]]
         useful = (low <= high).all(axis=1) & (proba >= search.target[own].min() - 1e-9)
         if not useful.any():
@@ -100,13 +100,13 @@ def _nearest_boxes(search, teacher, rows):
         for part in np.split(own, range(step, len(own), step)):
             distance = np.zeros((len(part), len(L)))
             for j in np.flatnonzero((np.isfinite(L) | np.isfinite(H)).any(axis=0)):
-                x = search.Z[part, j][:, None]
+                x = search.rows.Z[part, j][:, None]
                 single = x.astype(np.float32)
                 with np.errstate(invalid="ignore"):  # infinite cells
                     short = np.where(single < L[:, j], L[:, j] - x, 0.0)
                     short = np.where(single > H[:, j], x - H[:, j], short)
-                if search.movable[j]:
-                    distance += np.nan_to_num(short, nan=0.0) / search.scale[j]
+                if search.rows.movable[j]:
+                    distance += np.nan_to_num(short, nan=0.0) / search.rows.scale[j]
                 else:
                     distance[short > 0] = np.inf
             # leaves that are not sure enough for this source are no goal
@@ -114,13 +114,13 @@ def _nearest_boxes(search, teacher, rows):
             best = distance.argmin(axis=1)
             reached = np.isfinite(distance[np.arange(len(part)), best])
             part, best = part[reached], best[reached]
-            Z = search.Z[part]
+            Z = search.rows.Z[part]
             single = Z.astype(np.float32)
             Z = np.where(
                 single < L[best], L[best], np.where(single > H[best], H[best], Z)
             )
             found.append(part)
-            made.append(np.where(search.movable, Z, search.Z[part]))
+            made.append(np.where(search.rows.movable, Z, search.rows.Z[part]))
     if not found:
         return rows[:0], None
     return np.concatenate(found), np.concatenate(made)
@@ -142,11 +142,11 @@ def _nearest_half_space(search, teacher, rows):
     ):
         return rows[:0], None
     weight = np.ravel(teacher.coef_)
-    Z = search.Z[rows]
+    Z = search.rows.Z[rows]
     usable = np.isfinite(Z).all(axis=1) & (search.target[rows] < 1)
     rows, Z = rows[usable], Z[usable]
     label = np.asarray(teacher.classes_)[1]
-    sign = np.where(search.y[rows] == label, 1.0, -1.0)
+    sign = np.where(search.rows.y[rows] == label, 1.0, -1.0)
     value = sign * (Z @ weight + np.ravel(teacher.intercept_)[0])
     # a hair more than needed, against rounding
     missing = logit(search.target[rows]) - value
@@ -154,15 +154,15 @@ def _nearest_half_space(search, teacher, rows):
     low, high = _limits(search)
     up = sign[:, None] * weight > 0
     room = np.where(up, high - Z, Z - low)
-    room = np.where(search.movable & (weight != 0), np.maximum(room, 0.0), 0.0)
+    room = np.where(search.rows.movable & (weight != 0), np.maximum(room, 0.0), 0.0)
     gain = np.abs(weight) * room
-    order = np.argsort(-np.abs(weight) * search.scale, kind="stable")
+    order = np.argsort(-np.abs(weight) * search.rows.scale, kind="stable")
     before = np.cumsum(gain[:, order], axis=1) - gain[:, order]
     spent = np.clip(missing[:, None] - before, 0.0, gain[:, order])
     step = np.zeros(Z.shape)
     slope = np.where(weight == 0, 1.0, np.abs(weight))
     step[:, order] = spent / slope[order]
-    step = np.where(search.integer, np.ceil(step - 1e-12), step)
+    step = np.where(search.rows.integer, np.ceil(step - 1e-12), step)
     enough = gain.sum(axis=1) >= missing
     moved = Z + np.where(up, step, -step)
     return rows[enough], moved[enough]

@@ -5,8 +5,9 @@ x' with probability at least p + alpha (1 - p). The search walks from x toward
 *anchors*: real rows of class y of which the teacher is sure enough. All rows of a
 call advance together, so that the teacher is asked few times with many rows.
 
-This file: parameters, blocks of bounded size, the report. `_search`: candidates,
-anchors and their verification. `_walks`, `_exact`: where candidates come from.
+This file: parameters, blocks of bounded size, the report. `_neighbors`: what may
+move, and anchors. `_search`: targets and verification. `_walks`, `_exact`: where
+candidates come from.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ from sklearn_coopkd._containers import (
     row_keys,
     take_rows,
 )
+from sklearn_coopkd._reports import join_reports
 from sklearn_coopkd._responses import unwrapped
-from sklearn_coopkd.generators._base import GeneratedSamples, check_call, join_reports
+from sklearn_coopkd.generators._base import GeneratedSamples, check_call
 from sklearn_coopkd.generators._exact import offer_exact
+from sklearn_coopkd.generators._neighbors import Neighborhood
 from sklearn_coopkd.generators._search import Search
 from sklearn_coopkd.generators._walks import WAYPOINTS, segment, swap
 
@@ -204,20 +207,21 @@ class QuintessentialGenerator(BaseEstimator):
         movable = ~resolve_columns(X, self.immutable_features, "immutable_features")
         _check_movable(X, codec, movable)
         bounds = _bounds(X, self.bounds)
-        search = Search(teacher, codec, y_anchors, y, movable, bounds, self.alpha)
+        rows = Neighborhood(codec, y_anchors, y, movable, bounds)
+        search = Search(teacher, rows, self.alpha)
         if self.method == "swap":
             offer_exact(search, unwrapped(teacher))
         pairs = search.pair_with_anchors(
             np.flatnonzero(~search.solved), self.n_neighbors
         )
-        if self.method == "swap" and not search.is_sparse:
+        if self.method == "swap" and not rows.is_sparse:
             swap(search, pairs)
             pairs = pairs.take(np.flatnonzero(~search.solved[pairs.source]))
         if len(pairs.source):
             segment(search, pairs)
         Z, proba = search.result()
         success = search.solved
-        distance, changed = search.moves(Z)
+        distance, changed = rows.moves(Z)
         n_success = int(success.sum())
         return GeneratedSamples(
             X_pseudo=codec.decode(Z),

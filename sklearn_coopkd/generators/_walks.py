@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sklearn_coopkd.generators._search import first_of_each, step_between
+from sklearn_coopkd.generators._neighbors import first_of_each, step_between
 
 # Points tried on the way to an anchor, all in one call: near ones matter most, and
 # a call costs more than its rows. The anchor itself would be a copy of a real row.
@@ -26,7 +26,7 @@ def segment(search, pairs):
     best = left[first_of_each(pairs.source[pair[left]], -proba[left])]
     search.keep_best(
         pairs.source[pair[best]],
-        search.at(pairs.take(pair[best]), t[best]),
+        search.rows.at(pairs.take(pair[best]), t[best]),
         proba[best],
     )
     left = np.flatnonzero(~search.solved[pairs.source])
@@ -40,9 +40,9 @@ def segment(search, pairs):
 
 def _length(search, pairs):
     """Euclidean length of the way to each anchor, in units of the columns' scales."""
-    if search.is_sparse:
+    if search.rows.is_sparse:
         return np.sqrt(np.asarray(pairs.step.power(2).sum(axis=1)).ravel())
-    return np.sqrt((search.cost(pairs.step) ** 2).sum(axis=1))
+    return np.sqrt((search.rows.cost(pairs.step) ** 2).sum(axis=1))
 
 
 def _try(search, pairs, length, ways):
@@ -50,7 +50,7 @@ def _try(search, pairs, length, ways):
     pair = np.repeat(np.arange(len(pairs.source)), len(ways))
     t = np.tile(ways, len(pairs.source))
     source = pairs.source[pair]
-    proba = search.ask_for(source, search.at(pairs.take(pair), t))
+    proba = search.ask_for(source, search.rows.at(pairs.take(pair), t))
     allowed = ~search.saturated[source] | (t >= SATURATED_STEP)
     reaches = (proba >= search.target[source]) & allowed
     return pair, t, proba, np.where(reaches, t * length[pair], np.inf)
@@ -64,8 +64,8 @@ def swap(search, pairs):
         return
     target = search.target[source]
     current = pairs.start.copy()
-    cost = search.cost(pairs.step)
-    groups = search.codec.groups
+    cost = search.rows.cost(pairs.step)
+    groups = search.rows.codec.groups
     has_groups = (groups != np.arange(len(groups))).any()
     todo = cost > 0
     spent = np.zeros(len(source))
@@ -73,7 +73,7 @@ def swap(search, pairs):
     done = np.zeros(len(source), dtype=bool)
     alive = np.ones(len(source), dtype=bool)
     while True:
-        best = np.full(len(search.y), np.inf)
+        best = np.full(len(search.solved), np.inf)
         np.minimum.at(best, source[done], spent[done])
         alive &= ~done & todo.any(axis=1) & (spent < best[source])
         # a swap that costs more than a finished pair cannot win
@@ -112,10 +112,10 @@ def swap(search, pairs):
 
 def _shrink(search, Z, sources):
     """Revert what was not needed, then scale the rest of the numeric change down."""
-    start = search.Z[sources]
+    start = search.rows.Z[sources]
     step = step_between(start, Z)
-    cost = search.cost(step)
-    groups = search.codec.groups
+    cost = search.rows.cost(step)
+    groups = search.rows.codec.groups
     order = np.argsort(-cost, axis=1, kind="stable")
     # a single change is needed by construction
     n_changed = (cost > 0).sum(axis=1)
@@ -133,13 +133,13 @@ def _shrink(search, Z, sources):
         Z[tried[kept]] = candidate[kept]
         n_changed[tried[kept]] -= 1
     step = step_between(start, Z)
-    step[:, search.whole] = 0.0
+    step[:, search.rows.whole] = 0.0
     low, high = np.zeros(len(Z)), np.ones(len(Z))
     for k in range(BISECTION_STEPS + 1):
         middle = (low + high) / 2 if k < BISECTION_STEPS else high
         # from the far end: whole values and cells that did not move stay as they are
         candidate = Z - (1 - middle)[:, None] * step
-        candidate[:, search.integer] = np.rint(candidate[:, search.integer])
+        candidate[:, search.rows.integer] = np.rint(candidate[:, search.rows.integer])
         if k == BISECTION_STEPS:
             Z[:] = candidate
             return

@@ -1,0 +1,413 @@
+"""What a pseudo-sample teaches: the measure that counts for a generator.
+
+Two experiments, the same generators in both.
+
+*Sites*: the training rows of a table with many classes are split among sites, each of
+which lacks one class. Every site's model is student and teacher of all others; sources
+are rows that a student fails (own rows out of fold), anchors the teacher's own rows.
+Gap recovery = (after - before) / (pooled - before), where accuracy on unseen rows is
+that of the median student, and "pooled" a model trained on everybody's rows.
+
+*Tables*: `CooperativeDistiller` without a gate on one shared table; change of the
+students' accuracy and log-loss against the members they were.
+
+    python benchmarks/generators/learning.py sites      # about 40 minutes
+    python benchmarks/generators/learning.py tables     # about 30 minutes
+    python benchmarks/generators/learning.py sites --quick
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import warnings
+from pathlib import Path
+
+import joblib
+import numpy as np
+import sklearn
+from scipy import stats
+from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import StratifiedKFold, train_test_split
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+from threadpoolctl import threadpool_limits
+
+import sklearn_coopkd
+from sklearn_coopkd import (
+    CooperativeDistiller,
+    InterpolationGenerator,
+    QuintessentialGenerator,
+    RawGenerator,
+)
+from sklearn_coopkd._members import make_members
+from sklearn_coopkd.generators import _quintessential, _search, _walks
+
+sys.path.append(str(Path(__file__).parents[1]))
+from datasets import DEVELOPMENT, MULTICLASS, load
+
+# name -> generator, and constants of the search that differ from the default
+GENERATORS = {
+    "segment": (QuintessentialGenerator(method="segment", alpha=0.1), {}),
+    "segment, alpha 0.5": (QuintessentialGenerator(method="segment", alpha=0.5), {}),
+    "segment, alpha 0.9": (QuintessentialGenerator(method="segment", alpha=0.9), {}),
+    "swap": (QuintessentialGenerator(method="swap", alpha=0.1), {}),
+    "swap, alpha 0.5": (QuintessentialGenerator(method="swap", alpha=0.5), {}),
+    "swap, no shortcut": (
+        QuintessentialGenerator(method="swap", alpha=0.1),
+        {"offer_exact": lambda search, teacher: None},
+    ),
+    "certain: dropped": (QuintessentialGenerator(), {"SATURATED_STEP": 2.0}),
+    "certain: 1/4": (QuintessentialGenerator(), {"SATURATED_STEP": 0.25}),
+    "certain: 3/4": (QuintessentialGenerator(), {"SATURATED_STEP": 0.75}),
+    "doubt below 1e-3 is none": (QuintessentialGenerator(), {"MIN_DOUBT": 1e-3}),
+    "doubt below 1e-2 is none": (QuintessentialGenerator(), {"MIN_DOUBT": 1e-2}),
+    "numbers in {0, 1} interpolated": (
+        QuintessentialGenerator(categorical_features=None),
+        {},
+    ),
+    "interpolation": (InterpolationGenerator(), {}),
+    "raw": (RawGenerator(), {}),
+}
+CONSTANTS = [
+    (_walks, "SATURATED_STEP"),
+    (_search, "MIN_DOUBT"),
+    (_quintessential, "offer_exact"),
+]
+DEFAULTS = {name: getattr(module, name) for module, name in CONSTANTS}
+
+
+def generator_of(variant):
+    """The generator of a variant, with the module's constants set for it."""
+    generator, constants = GENERATORS[variant]
+    for module, name in CONSTANTS:
+        setattr(module, name, constants.get(name, DEFAULTS[name]))
+    return clone(generator)
+
+
+# --- sites ----------------------------------------------------------------------------
+
+
+def site_members(seed):
+    """Learners of different kinds; all sites use the same one."""
+    return {
+        "logistic": make_pipeline(
+            StandardScaler(), LogisticRegression(max_iter=200, tol=1e-3)
+        ),
+        "tree": DecisionTreeClassifier(random_state=seed),
+        "forest": RandomForestClassifier(50, random_state=seed),
+        "bayes": make_pipeline(StandardScaler(), GaussianNB(var_smoothing=1e-3)),
+    }
+
+
+def split_sites(y, n_sites, rng):
+    """A site for each row; site k has no row of class k."""
+    classes = np.unique(y)
+    site = rng.randint(n_sites, size=len(y))
+    for k in range(n_sites):
+        lacks = classes[k % len(classes)]
+        wrong = (site == k) & (y == lacks)
+        shift = rng.randint(1, n_sites, size=len(y))
+        site = np.where(wrong, (k + shift) % n_sites, site)
+    return site
+
+
+class Aligned:
+    """A site's model, with a column for every class."""
+
+    def __init__(self, model, classes):
+        self.model, self.classes_ = model, classes
+
+    def predict_proba(self, X):
+        proba = np.zeros((len(X), len(self.classes_)))
+        at = np.searchsorted(self.classes_, self.model.classes_)
+        proba[:, at] = self.model.predict_proba(X)
+        return proba
+
+
+def run_sites(table, member, seed, variant, selection, rounds, max_rows):
+    """Accuracy of the median student before and after each round, and pooled."""
+    warnings.simplefilter("ignore")
+    generator = generator_of(variant)
+    X, y = MULTICLASS[table]()
+    X = X.to_numpy()
+    rng = np.random.RandomState(seed)
+    train, test = train_test_split(
+        np.arange(len(y)),
+        train_size=min(max_rows, int(0.7 * len(y))),
+        test_size=min(2000, int(0.3 * len(y))),
+        stratify=y,
+        random_state=seed,
+    )
+    X_test, y_test, X, y = X[test], y[test], X[train], y[train]
+    classes = np.unique(y)
+    n_sites = min(10, len(classes))
+    site = split_sites(y, n_sites, rng)
+    estimator = site_members(seed)[member]
+    folds = np.empty(len(y), dtype=int)
+    for k in range(n_sites):
+        own = np.flatnonzero(site == k)
+        splitter = StratifiedKFold(3, shuffle=True, random_state=seed)
+        for fold, (_, part) in enumerate(splitter.split(own, y[own])):
+            folds[own[part]] = fold
+    lessons = [(np.empty((0, X.shape[1])), y[:0], np.empty(0, int))] * n_sites
+
+    def fit(k, fold=None):
+        rows = np.flatnonzero((site == k) & (folds != fold))
+        X_made, y_made, source = lessons[k]
+        # a pseudo-sample of a held-out row would tell its answer
+        kept = ~((site[source] == k) & (folds[source] == fold))
+        return Aligned(
+            clone(estimator).fit(
+                np.concatenate([X[rows], X_made[kept]]),
+                np.concatenate([y[rows], y_made[kept]]),
+            ),
+            classes,
+        )
+
+    def accuracy(models):
+        scores = [
+            np.mean(classes[m.predict_proba(X_test).argmax(axis=1)] == y_test)
+            for m in models
+        ]
+        return float(np.median(scores))
+
+    with threadpool_limits(1):
+        models = [fit(k) for k in range(n_sites)]
+        scores = [accuracy(models)]
+        y_idx = np.searchsorted(classes, y)
+        n_samples = 0
+        for _ in range(rounds):
+            proba = np.stack([m.predict_proba(X) for m in models])
+            for k in range(n_sites):
+                for fold in range(3):
+                    held = np.flatnonzero((site == k) & (folds == fold))
+                    proba[k, held] = fit(k, fold).predict_proba(X[held])
+            right = proba.argmax(axis=2) == y_idx
+            sure = np.where(right, proba[:, np.arange(len(y)), y_idx], -1.0)
+            found = [[] for _ in range(n_sites)]
+            for i in range(n_sites):
+                taught = right[i] & ~right
+                if selection == "best":
+                    taught &= sure.argmax(axis=0) == i
+                rows = np.flatnonzero(taught.any(axis=0))
+                if not len(rows):
+                    continue
+                pool = np.flatnonzero(site == i)
+                made = generator.generate(
+                    models[i], X[rows], y[rows], X[pool], y[pool], random_state=seed
+                )
+                for j in range(n_sites):
+                    ours = made.success & taught[j, rows]
+                    found[j].append((made.X_pseudo[ours], rows[ours]))
+            for j in range(n_sites):
+                if not found[j]:
+                    continue
+                X_made = np.concatenate([part for part, _ in found[j]])
+                source = np.concatenate([part for _, part in found[j]])
+                X_all = np.concatenate([lessons[j][0], X_made])
+                source = np.concatenate([lessons[j][2], source])
+                _, first = np.unique(X_all, axis=0, return_index=True)
+                first = np.sort(first)
+                lessons[j] = (X_all[first], y[source[first]], source[first])
+            models = [fit(k) for k in range(n_sites)]
+            scores.append(accuracy(models))
+            n_samples = sum(len(lesson[1]) for lesson in lessons)
+        pooled = accuracy([Aligned(clone(estimator).fit(X, y), classes)])
+    return {
+        "table": table,
+        "member": member,
+        "seed": seed,
+        "variant": variant,
+        "scores": scores,
+        "pooled": pooled,
+        "samples_per_row": n_samples / len(y),
+    }
+
+
+# --- tables ---------------------------------------------------------------------------
+
+
+def run_table(table, seed, variant, max_rows):
+    """Mean change of the students' accuracy and log-loss over members and folds."""
+    warnings.simplefilter("ignore")
+    generator = generator_of(variant)
+    X, y = load(table, max_rows)
+    splitter = StratifiedKFold(3, shuffle=True, random_state=seed)
+    changes = []
+    with threadpool_limits(1):
+        for train, test in splitter.split(X, y):
+            distiller = CooperativeDistiller(
+                make_members(X, random_state=seed),
+                generator=generator,
+                validation=None,
+                combine="vote",
+                random_state=seed,
+            ).fit(X.iloc[train], y[train])
+            for before, after in zip(
+                distiller.initial_estimators_, distiller.estimators_
+            ):
+                p, q = (m.predict_proba(X.iloc[test]) for m in (before, after))
+                labels = before.classes_
+                accuracy = [
+                    np.mean(labels[v.argmax(axis=1)] == y[test]) for v in (p, q)
+                ]
+                loss = [log_loss(y[test], v, labels=labels) for v in (p, q)]
+                changes.append((accuracy[1] - accuracy[0], loss[1] / loss[0]))
+    changes = np.array(changes)
+    return {
+        "table": table,
+        "seed": seed,
+        "variant": variant,
+        "accuracy": float(100 * changes[:, 0].mean()),
+        "log_loss": float(np.exp(np.log(changes[:, 1]).mean())),
+    }
+
+
+# --- report ---------------------------------------------------------------------------
+
+
+def interval(values):
+    """Mean and 95 % t-interval."""
+    values = np.asarray(values, dtype=float)
+    half = (
+        stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+        if len(values) > 1
+        else 0
+    )
+    return values.mean(), values.mean() - half, values.mean() + half
+
+
+def by_unit(records, value, keys):
+    """Value averaged over seeds, for each variant and unit."""
+    found = {}
+    for record in records:
+        unit = tuple(record[key] for key in keys)
+        found.setdefault(record["variant"], {}).setdefault(unit, []).append(
+            value(record)
+        )
+    return {v: {u: np.mean(x) for u, x in units.items()} for v, units in found.items()}
+
+
+def report_sites(records, rounds):
+    """Gap recovery of each generator, and its difference to the first."""
+
+    def recovery(record):
+        before, after = record["scores"][0], record["scores"][-1]
+        return (after - before) / (record["pooled"] - before)
+
+    values = by_unit(records, recovery, ("table", "member"))
+    samples = by_unit(records, lambda r: r["samples_per_row"], ("table", "member"))
+    first = next(iter(values.values()))
+    print(
+        f"\n| generator | gap recovery after {rounds} rounds | against the first | samples per row |"
+    )
+    print("|---|---|---|---|")
+    for variant, units in values.items():
+        mean, low, high = interval(list(units.values()))
+        change, c_low, c_high = interval([units[u] - first[u] for u in units])
+        print(
+            f"| {variant} | {mean:.3f} [{low:.3f}, {high:.3f}] | {change:+.3f} "
+            f"[{c_low:+.3f}, {c_high:+.3f}] | "
+            f"{np.mean(list(samples[variant].values())):.1f} |"
+        )
+    print("\n| generator | " + " | ".join("/".join(u) for u in first) + " |")
+    print("|---" * (len(first) + 1) + "|")
+    for variant, units in values.items():
+        print(f"| {variant} | " + " | ".join(f"{v:.2f}" for v in units.values()) + " |")
+
+
+def report_tables(records):
+    """Change of the students' scores with each generator."""
+    accuracy = by_unit(records, lambda r: r["accuracy"], ("table",))
+    loss = by_unit(records, lambda r: np.log(r["log_loss"]), ("table",))
+    first = next(iter(accuracy.values()))
+    print(
+        f"\n| generator | accuracy, points, {len(first)} tables | against the first | log-loss, ratio |"
+    )
+    print("|---|---|---|---|")
+    for variant, units in accuracy.items():
+        mean = interval(list(units.values()))
+        change = interval([units[u] - first[u] for u in units])
+        ratio = np.exp(interval(list(loss[variant].values())))
+        print(
+            f"| {variant} | {mean[0]:+.2f} [{mean[1]:+.2f}, {mean[2]:+.2f}] | "
+            f"{change[0]:+.2f} [{change[1]:+.2f}, {change[2]:+.2f}] | "
+            f"{ratio[0]:.3f} [{ratio[1]:.3f}, {ratio[2]:.3f}] |"
+        )
+
+
+def main():
+    """Run one experiment and print its tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("experiment", choices=["sites", "tables"])
+    parser.add_argument("--variants", nargs="+", choices=list(GENERATORS))
+    parser.add_argument("--tables", nargs="+")
+    parser.add_argument("--members", nargs="+", default=list(site_members(0)))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--max-rows", type=int, default=1500)
+    parser.add_argument("--selection", choices=["all", "best"], default="all")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--out", help="JSON file for the records")
+    arguments = parser.parse_args()
+    variants = arguments.variants or list(GENERATORS)
+    sites = arguments.experiment == "sites"
+    names = arguments.tables or list(MULTICLASS if sites else DEVELOPMENT)
+    if arguments.quick:
+        names, arguments.seeds, arguments.max_rows = names[:1], 1, 500
+    print(
+        f"sklearn_coopkd {sklearn_coopkd.__version__}, scikit-learn "
+        f"{sklearn.__version__}, numpy {np.__version__}, python "
+        f"{platform.python_version()}; {arguments.experiment}, at most "
+        f"{arguments.max_rows} training rows, seeds 0-{arguments.seeds - 1}"
+        + (f", {arguments.selection} qualified teachers" if sites else "")
+    )
+    jobs = []
+    for table in names:
+        for seed in range(arguments.seeds):
+            for variant in variants:
+                if not sites:
+                    jobs.append(
+                        joblib.delayed(run_table)(
+                            table, seed, variant, arguments.max_rows
+                        )
+                    )
+                    continue
+                for member in arguments.members:
+                    # pixels: the linear model alone is affordable
+                    if table == "fashion" and member in ("forest", "bayes"):
+                        continue
+                    jobs.append(
+                        joblib.delayed(run_sites)(
+                            table,
+                            member,
+                            seed,
+                            variant,
+                            arguments.selection,
+                            arguments.rounds,
+                            arguments.max_rows,
+                        )
+                    )
+    runs = joblib.Parallel(n_jobs=arguments.jobs, return_as="generator")(jobs)
+    records = []
+    for record in runs:
+        records.append(record)
+        print(".", end="", flush=True, file=sys.stderr)
+        if arguments.out:
+            Path(arguments.out).write_text(json.dumps(records))
+    order = {variant: k for k, variant in enumerate(variants)}
+    records.sort(key=lambda r: order[r["variant"]])
+    report_sites(records, arguments.rounds) if sites else report_tables(records)
+
+
+if __name__ == "__main__":
+    main()

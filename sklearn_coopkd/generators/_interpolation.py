@@ -1,0 +1,142 @@
+"""Interpolation toward neighbours of the same class: the baseline without a teacher."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+
+from sklearn_coopkd._codec import TableCodec
+from sklearn_coopkd._compat import Interval, StrOptions
+from sklearn_coopkd._containers import concat_rows, resolve_columns
+from sklearn_coopkd.generators._base import GeneratedSamples, check_call
+from sklearn_coopkd.generators._neighbors import Neighborhood
+
+
+class InterpolationGenerator(BaseEstimator):
+    """A random point between a row and one of its neighbours of the same class.
+
+    What SMOTE does for a rare class, done for the rows that a student fails. The
+    teacher has chosen the rows and is not asked for more: what it adds to them is the
+    difference to :class:`QuintessentialGenerator`.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=5
+        One of this many nearest rows of the same class is drawn.
+
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        As in :class:`QuintessentialGenerator`.
+
+    immutable_features : array-like, default=None
+        Columns (names, positions or a mask) that never move.
+
+    Notes
+    -----
+    Columns move as in :class:`QuintessentialGenerator`; whole values change one after
+    the other along the way.
+
+    References
+    ----------
+    Chawla, Bowyer, Hall, Kegelmeyer, "SMOTE: Synthetic Minority Over-sampling
+    Technique", JAIR 16, 2002.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_coopkd import InterpolationGenerator
+    >>> made = InterpolationGenerator().generate(
+    ...     None, np.array([[0.0]]), [1], np.array([[4.0]]), [1], random_state=0
+    ... )
+    >>> bool(0 < made.X_pseudo[0, 0] < 4)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
+        "immutable_features": ["array-like", None],
+    }
+
+    def __init__(
+        self,
+        n_neighbors=5,
+        categorical_features="from_dtype",
+        immutable_features=None,
+    ):
+        self.n_neighbors = n_neighbors
+        self.categorical_features = categorical_features
+        self.immutable_features = immutable_features
+
+    def generate(self, teacher, X, y, X_pool, y_pool, *, random_state=None):
+        """Make one pseudo-sample for each row of X.
+
+        Parameters
+        ----------
+        teacher : object
+            Not used.
+
+        X : container of shape (n_samples, n_features)
+            Source rows.
+
+        y : array-like of shape (n_samples,)
+            Their true classes.
+
+        X_pool : container of shape (n_pool, n_features)
+            Rows that may serve as neighbours; same kind of container as X.
+
+        y_pool : array-like of shape (n_pool,)
+            Their classes.
+
+        random_state : int, RandomState instance or None, default=None
+            Draws the neighbours and the points between.
+
+        Returns
+        -------
+        samples : GeneratedSamples
+            A row without a neighbour, or whose point copies a real row, is no
+            success. `proba` is NaN: nobody was asked. The `report` has the keys
+            "n_sources", "n_success", "n_copies", "mean_distance" and "mean_changed".
+
+        Raises
+        ------
+        ValueError
+            If a parameter does not fit the table.
+        """
+        self._validate_params()
+        X, y, X_pool, y_pool = check_call(X, y, X_pool, y_pool)
+        rng = check_random_state(random_state)
+        codec = TableCodec(
+            concat_rows([X_pool, X]), self.categorical_features, n_known=len(y_pool)
+        )
+        movable = ~resolve_columns(X, self.immutable_features, "immutable_features")
+        rows = Neighborhood(codec, y_pool, y, movable)
+        near, distance = rows.nearest(np.arange(len(y)), self.n_neighbors)
+        n_near = np.isfinite(distance).sum(axis=1)
+        order = np.argsort(distance, axis=1, kind="stable")
+        drawn, t = (rng.rand(len(y)) * n_near).astype(np.intp), rng.rand(len(y))
+        source = np.flatnonzero(n_near)
+        pairs = rows.pairs(source, near[source, order[source, drawn[source]]])
+        Z = codec.Z[len(y_pool) :].copy()
+        if len(source):
+            Z = rows.replaced(source, rows.at(pairs, t[source]))
+        success = n_near > 0
+        copies = rows.is_copy(np.arange(len(y)), Z) & success
+        success &= ~copies
+        moved, changed = rows.moves(Z)
+        return GeneratedSamples(
+            X_pseudo=codec.decode(Z),
+            success=success,
+            proba=np.full(len(y), np.nan),
+            report={
+                "n_sources": len(y),
+                "n_success": int(success.sum()),
+                "n_copies": int(copies.sum()),
+                "mean_distance": float(moved[success].mean()) if success.any() else 0.0,
+                "mean_changed": float(changed[success].mean())
+                if success.any()
+                else 0.0,
+            },
+        )

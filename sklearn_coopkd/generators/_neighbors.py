@@ -1,0 +1,340 @@
+"""Source rows among their possible anchors: what may move, what is near, the way there.
+
+Nothing here knows a teacher. All rows are those of a `TableCodec`: floats, one column
+each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.metrics.pairwise import euclidean_distances
+
+from sklearn_coopkd._codec import CATEGORY, FIXED, INTEGER
+from sklearn_coopkd._containers import row_bytes
+
+# Bounds the memory: cells of a distance matrix.
+MAX_DISTANCE_CELLS = 4_000_000
+
+
+@dataclass
+class Pairs:
+    """Source rows side by side with what they would be at their anchors."""
+
+    source: np.ndarray  # (n_pairs,) position of the source row
+    start: Any  # (n_pairs, n_features) encoded source rows
+    step: Any  # (n_pairs, n_features) the way to the anchor; 0 where a cell stays
+    end: Any  # (n_pairs, n_features) start + step free of rounding; None for CSR
+    # (n_pairs, n_features) fraction of the way at which a whole value changes; None if
+    # there are none. For CSR: one per stored cell of `step`, -1 for numbers.
+    flip_at: Any
+
+    def take(self, rows: np.ndarray) -> Pairs:
+        parts = (self.start, self.step, self.end, self.flip_at)
+        return Pairs(self.source[rows], *(p if p is None else p[rows] for p in parts))
+
+
+class Neighborhood:
+    """One block of sources and the pool of rows that they may move toward.
+
+    Parameters
+    ----------
+    codec : TableCodec
+        Of the pool's rows followed by the sources' rows.
+
+    y_pool, y : ndarray of shape (n_pool,) and (n_sources,)
+
+    movable : ndarray of shape (n_features,), dtype=bool
+        Columns that the caller allows to change.
+
+    bounds : ndarray of shape (2, n_features), default=None
+        Least and largest value that a cell may be moved to.
+    """
+
+    def __init__(self, codec, y_pool, y, movable, bounds=None):
+        n_pool = len(y_pool)
+        self.codec = codec
+        self.Z_pool, self.Z = codec.Z[:n_pool], codec.Z[n_pool:]
+        self.is_sparse = sparse.issparse(codec.Z)
+        self.y, self.y_pool = y, y_pool
+        groups = codec.groups
+        self.movable = movable & (codec.kinds != FIXED)
+        # a group moves if all its columns may
+        self.movable &= ~np.isin(groups, groups[~self.movable])
+        self.whole = codec.kinds == CATEGORY
+        self.integer = codec.kinds == INTEGER
+        if bounds is None:
+            bounds = np.tile([[-np.inf], [np.inf]], (1, len(movable)))
+        self.bounds = bounds
+        self.center, self.scale = self._center_and_scale()
+        self.embedding = self._embedding()
+        cells = row_bytes(self.Z_pool)
+        self._taboo = set(cells)
+        # a repeated row must not fill all places among the nearest anchors
+        first: dict[tuple, int] = {}
+        for row, key in enumerate(zip(cells, y_pool.tolist())):
+            first.setdefault(key, row)
+        self.is_anchor = np.zeros(n_pool, dtype=bool)
+        self.is_anchor[list(first.values())] = True
+
+    def is_copy(self, sources, Z):
+        """Whether rows made from the sources copy them, or a row of the pool."""
+        made, own = row_bytes(Z), row_bytes(self.Z[sources])
+        copies = [new == old or new in self._taboo for new, old in zip(made, own)]
+        return np.array(copies, dtype=bool)
+
+    # columns
+
+    def _center_and_scale(self):
+        """Mean and standard deviation of each column of the pool; 1 for categories."""
+        if self.is_sparse:
+            return None, None
+        known = np.isfinite(self.Z_pool)
+        count = np.maximum(known.sum(axis=0), 1)
+        mean = np.where(known, self.Z_pool, 0).sum(axis=0) / count
+        square = (np.where(known, self.Z_pool, mean) - mean) ** 2
+        std = np.sqrt(square.sum(axis=0) / count)
+        return mean, np.where(self.whole | (std == 0), 1.0, std)
+
+    def _embedding(self):
+        """Numeric columns in units of their scale; a missing cell counts as typical."""
+        if self.is_sparse:
+            return self.Z_pool, self.Z
+        numeric = self.movable & ~self.whole
+        Z = self.codec.Z[:, numeric]
+        missing = ~np.isfinite(Z)
+        if missing.any():
+            typical = np.nan_to_num(_column_medians(self.Z_pool[:, numeric]))
+            Z = np.where(missing, typical, Z)
+        # centred: the distances of large numbers would be lost to rounding
+        Z = (Z - self.center[numeric]) / self.scale[numeric]
+        return Z[: len(self.y_pool)], Z[len(self.y_pool) :]
+
+    def by_group(self, cells, combine=np.add):
+        """Cells (n, n_features) of whole columns joined to those of their groups."""
+        groups, position = np.unique(self.codec.groups, return_inverse=True)
+        if len(groups) == len(position):
+            return cells
+        joined = np.zeros((len(cells), len(groups)), dtype=cells.dtype)
+        for j, group in enumerate(position):
+            combine(joined[:, group], cells[:, j], out=joined[:, group])
+        return joined[:, position]
+
+    def cost(self, step):
+        """Scaled length of each change; a group counts once, at its first column."""
+        moved = step != 0
+        if not self.whole.any():
+            return np.abs(step) / self.scale
+        changed = self.by_group(moved, np.logical_or)
+        first = self.codec.groups == np.arange(len(self.whole))
+        return np.where(self.whole, changed & first, np.abs(step) / self.scale)
+
+    def at(self, pairs, t):
+        """The points at fractions t of the way; whole values change at once."""
+        if self.is_sparse:
+            change = pairs.step.copy()
+            t = np.repeat(t, np.diff(change.indptr))
+            flip_at = pairs.flip_at.data
+            change.data = change.data * np.where(flip_at < 0, t, t >= flip_at)
+            moved = (pairs.start + change).tocsr()
+            if self.integer.any():
+                moved.data = np.rint(moved.data)
+            return moved
+        t = t[:, None]
+        moved = pairs.start + t * pairs.step
+        if self.integer.any():
+            moved[:, self.integer] = np.rint(moved[:, self.integer])
+        if self.whole.any():
+            flipped = np.where(t >= pairs.flip_at, pairs.end, pairs.start)
+            moved = np.where(self.whole, flipped, moved)
+        return moved
+
+    def replaced(self, sources, points):
+        """The source rows with `points` in place of the given ones."""
+        if self.is_sparse:
+            index = np.arange(self.Z.shape[0])
+            index[sources] = self.Z.shape[0] + np.arange(len(sources))
+            return sparse.vstack([self.Z, points], format="csr")[index]
+        Z = self.Z.copy()
+        Z[sources] = points
+        return Z
+
+    def moves(self, Z):
+        """Scaled Manhattan distance from the sources, and features changed."""
+        if self.is_sparse:
+            change = (Z - self.Z).tocsr()
+            change.eliminate_zeros()
+            return np.abs(change).sum(axis=1), np.diff(change.indptr)
+        cost = self.cost(step_between(self.Z, Z))
+        return cost.sum(axis=1), (cost > 0).sum(axis=1)
+
+    # anchors
+
+    def pairs(self, source, anchor):
+        start, end = self.Z[source], self.Z_pool[anchor]
+        if self.is_sparse:
+            step = (end - start).tocsr()
+            step.sort_indices()
+            stays = ~self.movable[step.indices]
+            if np.isfinite(self.bounds).any():
+                for point in (start, start + step):
+                    there = np.asarray(
+                        point[
+                            np.repeat(np.arange(len(source)), np.diff(step.indptr)),
+                            step.indices,
+                        ]
+                    ).ravel()
+                    stays |= there < self.bounds[0][step.indices]
+                    stays |= there > self.bounds[1][step.indices]
+            step.data[stays] = 0
+            step.eliminate_zeros()
+            return Pairs(source, start, step, None, self._sparse_flips(source, step))
+        low, high = self.bounds
+        stays = ~self.movable | ~np.isfinite(start) | ~np.isfinite(end)
+        stays |= (start < low) | (start > high)
+        stays = self.by_group(stays, np.logical_or)
+        end = np.where(stays, start, np.where(self.whole, end, np.clip(end, low, high)))
+        step = step_between(start, end)
+        return Pairs(source, start, step, end, self._flips(source, start, end, step))
+
+    def _flips(self, source, start, end, step):
+        """When whole values change: first those most typical of the class."""
+        if not self.whole.any():
+            return None
+        gain = np.zeros(start.shape)
+        for j in np.flatnonzero(self.whole & self.movable):
+            values, table = self._evidence(j)
+            class_ = np.searchsorted(self._pool_labels(), self.y[source])
+            for sign, point in ((1, end), (-1, start)):
+                known = np.isfinite(point[:, j])
+                at = np.searchsorted(values, point[known, j]).clip(0, len(values) - 1)
+                seen = values[at] == point[known, j]
+                gain[known, j] += sign * np.where(seen, table[at, class_[known]], 0.0)
+        gain = self.by_group(gain)
+        groups = self.codec.groups
+        differs = self.by_group(step != 0, np.logical_or) & self.whole
+        # one place in the order for each group: that of its first column
+        first = groups == np.arange(len(groups))
+        key = np.where(differs & first, -gain, np.inf)
+        order = np.argsort(key, axis=1, kind="stable")
+        rank = np.empty(order.shape)
+        np.put_along_axis(rank, order, np.arange(order.shape[1])[None, :] + 0.5, axis=1)
+        rank /= np.maximum((differs & first).sum(axis=1), 1)[:, None]
+        return rank[:, groups]
+
+    def _pool_labels(self):
+        return np.unique(self.y_pool)
+
+    def _evidence(self, j):
+        """Values of a column, and the log-probability of each class given the value."""
+        column = self.Z_pool[:, j]
+        known = np.isfinite(column)
+        values, at = np.unique(column[known], return_inverse=True)
+        labels, class_ = np.unique(self.y_pool, return_inverse=True)
+        count = np.ones((len(values), len(labels)))
+        np.add.at(count, (at, class_[known]), 1)
+        return values, np.log(count / count.sum(axis=1, keepdims=True))
+
+    def _sparse_flips(self, source, step):
+        """The same for CSR, where a whole cell appears or vanishes."""
+        flip_at = np.full(step.nnz, -1.0)
+        cells = np.flatnonzero(self.whole[step.indices])
+        if len(cells):
+            labels, class_ = np.unique(self.y_pool, return_inverse=True)
+            member = sparse.csr_array(
+                (np.ones(len(class_)), (class_, np.arange(len(class_)))),
+                shape=(len(labels), len(class_)),
+            )
+            ones = np.asarray((member @ (self.Z_pool != 0)).todense()) + 1.0
+            zeros = np.bincount(class_)[:, None] + 2.0 - ones
+            gain = np.log(ones / ones.sum(axis=0)) - np.log(zeros / zeros.sum(axis=0))
+            row = np.repeat(np.arange(len(source)), np.diff(step.indptr))[cells]
+            class_ = np.searchsorted(labels, self.y[source])[row]
+            value = np.sign(step.data[cells]) * gain[class_, step.indices[cells]]
+            order = np.lexsort((-value, row))
+            count = np.bincount(row, minlength=len(source))
+            begin = np.repeat(np.cumsum(count) - count, count)
+            rank = np.empty(len(cells))
+            rank[order] = np.arange(len(cells)) - begin + 0.5
+            flip_at[cells] = rank / count[row]
+        return sparse.csr_array((flip_at, step.indices, step.indptr), shape=step.shape)
+
+    def by_class(self, sources):
+        """Positions of sources, and pool rows, of each class; in bounded batches."""
+        for label in np.unique(self.y[sources]):
+            pool = np.flatnonzero((self.y_pool == label) & self.is_anchor)
+            if not len(pool):
+                continue
+            rows = np.flatnonzero(self.y[sources] == label)
+            step = max(1, MAX_DISTANCE_CELLS // len(pool))
+            for begin in range(0, len(rows), step):
+                yield pool, rows[begin : begin + step]
+
+    def nearest(self, sources, k):
+        """The k nearest pool rows of a class: positions (-1: none), distances."""
+        near = np.full((len(sources), k), -1)
+        distance = np.full((len(sources), k), np.inf)
+        for pool, rows in self.by_class(sources):
+            found = self.squared_distances(sources[rows], pool)
+            keep_first(found, found, pool, rows, near, distance)
+        return near, distance
+
+    def squared_distances(self, rows, pool):
+        """Between sources and pool rows; infinite to a copy of the source."""
+        distance = np.zeros((len(rows), len(pool)))
+        pool_points, points = self.embedding
+        if points.shape[1]:
+            distance += euclidean_distances(
+                points[rows], pool_points[pool], squared=True
+            )
+        if not self.is_sparse:
+            groups, index = np.unique(
+                self.codec.groups[self.movable & self.whole], return_inverse=True
+            )
+            columns = np.flatnonzero(self.movable & self.whole)
+            for group in range(len(groups)):
+                differs = np.zeros(distance.shape, dtype=bool)
+                for j in columns[index == group]:
+                    own, other = self.Z[rows, j][:, None], self.Z_pool[pool, j]
+                    differs |= (own != other) & ~np.isnan(own) & ~np.isnan(other)
+                distance += differs
+        # the row itself is no anchor; rounding hides it, so near ones are compared
+        row, other = np.nonzero(distance <= 1e-9)
+        if self.is_sparse:
+            distance[row, other] = np.inf
+        else:
+            start, end = self.Z[rows[row]], self.Z_pool[pool[other]]
+            moves = np.isfinite(start) & np.isfinite(end) & self.movable
+            same = ~(moves & (start != end)).any(axis=1)
+            distance[row[same], other[same]] = np.inf
+        return distance
+
+
+def keep_first(key, found, pool, rows, near, distance):
+    """Write the pool rows with the smallest finite keys, and their distances."""
+    width = min(near.shape[1], len(pool))
+    order = np.argpartition(key, width - 1, axis=1)[:, :width]
+    finite = np.isfinite(np.take_along_axis(key, order, axis=1))
+    near[rows, :width] = np.where(finite, pool[order], -1)
+    distance[rows, :width] = np.take_along_axis(found, order, axis=1)
+
+
+def _column_medians(Z):
+    """Median of the known cells of each column; NaN where none is known."""
+    known = [column[np.isfinite(column)] for column in Z.T]
+    return np.array([np.median(column) if len(column) else np.nan for column in known])
+
+
+def step_between(start, end):
+    """The way from start to end; 0 for cells that are missing or infinite."""
+    known = np.isfinite(start) & np.isfinite(end)
+    return np.subtract(end, start, where=known, out=np.zeros(start.shape))
+
+
+def first_of_each(source, keys):
+    """For each distinct source, the position of its smallest key."""
+    order = np.lexsort((keys, source))
+    return order[np.unique(source[order], return_index=True)[1]]
