@@ -86,7 +86,8 @@ class TableCodec:
                 self.groups[group] = group[0]
         if sparse.issparse(X):
             self.Z = X.astype(np.float64)
-            self.kinds = np.where(forced, CATEGORY, NUMERIC).astype(object)
+            kind = NUMERIC if X.dtype.kind == "f" else INTEGER
+            self.kinds = np.where(forced, CATEGORY, kind).astype(object)
         elif isinstance(X, np.ndarray) and X.dtype.kind in "iuf" and self._fits(X):
             kind = NUMERIC if X.dtype.kind == "f" else INTEGER
             self.kinds = np.where(forced, CATEGORY, kind).astype(object)
@@ -99,6 +100,9 @@ class TableCodec:
             self.Z = np.empty((n_rows(X), len(names)))
             for j in range(len(names)):
                 self._encode_column(j, forced[j])
+        self._coarse: dict[int, Any] = {}
+        if not sparse.issparse(X) and not self._is_float_frame:
+            self._coarse = self._find_coarse()
         if from_values:
             self._find_flags()
 
@@ -179,6 +183,18 @@ class TableCodec:
         _, first = np.unique(codes[known], return_index=True)
         self._levels[j] = known[first]
 
+    def _find_coarse(self) -> dict[int, Any]:
+        """Columns of floats with less than double precision, and their type."""
+        found = {}
+        for j in range(len(self.kinds)):
+            if self.kinds[j] != NUMERIC:
+                continue
+            name = str(self._column(j).dtype).lower()
+            for single in (np.float16, np.float32):
+                if name.startswith(single.__name__):
+                    found[j] = single
+        return found
+
     def _find_flags(self) -> None:
         """Mark columns of zeros and ones as categories, and one-hot groups."""
         Z = self.Z[: self.n_known]
@@ -191,7 +207,7 @@ class TableCodec:
             return
         is_zero, is_one = Z == 0, Z == 1
         flags = (is_zero | is_one | np.isnan(Z)).all(axis=0)
-        flags &= is_zero.any(axis=0) & is_one.any(axis=0)
+        flags &= is_zero.any(axis=0) | is_one.any(axis=0)
         flags &= np.isin(self.kinds, (NUMERIC, INTEGER))
         flags[list(self._levels)] = False
         self.kinds[flags] = CATEGORY
@@ -208,6 +224,21 @@ class TableCodec:
             if begin < j and (total == 1).all():
                 self.groups[begin : j + 1] = begin
                 begin, total = j + 1, np.zeros(len(Z))
+
+    def settle(self, Z: Any) -> Any:
+        """Cells as they will be after `decode`: whole, or of their own precision."""
+        if sparse.issparse(Z):
+            if self.reference.dtype.kind != "f":
+                Z.data = np.rint(Z.data)
+            elif self.reference.dtype != np.float64:
+                Z.data = Z.data.astype(self.reference.dtype).astype(np.float64)
+            return Z
+        integer = self.kinds == INTEGER
+        if integer.any():
+            Z[:, integer] = np.rint(Z[:, integer])
+        for j, dtype in self._coarse.items():
+            Z[:, j] = Z[:, j].astype(dtype)
+        return Z
 
     def decode(self, Z: Any) -> Any:
         """Rows of floats as a container like the reference."""
@@ -313,7 +344,7 @@ def _column_kind(column: Any) -> tuple[str, str]:
             return INTEGER, ""
         return (FIXED, "dates") if dtype.is_temporal() else (CATEGORY, "")
     kind = getattr(dtype, "kind", "O")
-    if isinstance(column, np.ndarray) or type(dtype) is np.dtype:
+    if isinstance(dtype, np.dtype):
         if kind == "O":
             return _object_kind(column)
         by_letter = {"f": NUMERIC, "i": INTEGER, "u": INTEGER, "M": FIXED, "m": FIXED}

@@ -35,15 +35,15 @@ def offer_exact(search, teacher):
         return
     found, Z = find(search, teacher, rows)
     if len(found):
+        Z = search.rows.codec.settle(Z)
         search.offer(found, Z, search.ask_for(found, Z))
 
 
-def _limits(search):
+def _limits(rows):
     """Least and largest value of each column: what was observed, within the bounds."""
-    known = np.where(np.isfinite(search.rows.Z_pool), search.rows.Z_pool, np.nan)
-    low = np.fmin.reduce(known, axis=0)
-    high = np.fmax.reduce(known, axis=0)
-    return np.fmax(low, search.rows.bounds[0]), np.fmin(high, search.rows.bounds[1])
+    known = np.where(np.isfinite(rows.Z_pool), rows.Z_pool, np.nan)
+    low, high = np.fmin.reduce(known, axis=0), np.fmax.reduce(known, axis=0)
+    return np.fmax(low, rows.bounds[0]), np.fmin(high, rows.bounds[1])
 
 
 # --- trees ----------------------------------------------------------------------------
@@ -71,59 +71,66 @@ def _leaf_boxes(tree):
     return leaves, low[leaves], high[leaves]
 
 
-def _nearest_boxes(search, teacher, rows):
+def _nearest_boxes(search, teacher, sources):
     """Clip each source to the nearest leaf in which the teacher is sure enough."""
-    tree = teacher.tree_
+    rows, tree = search.rows, teacher.tree_
     if tree.n_leaves > MAX_LEAVES:
-        return rows[:0], None
+        return sources[:0], None
     leaves, low, high = _leaf_boxes(tree)
-    low[:, search.rows.integer] = np.ceil(low[:, search.rows.integer])
-    high[:, search.rows.integer] = np.floor(high[:, search.rows.integer])
-    # values stay inside what was observed and allowed
-    least, largest = _limits(search)
-    low = np.maximum(low, np.where(np.isfinite(low), least, low))
-    high = np.minimum(high, np.where(np.isfinite(high), largest, high))
-    share = tree.value[leaves, 0, :]
-    share = share / share.sum(axis=1, keepdims=True)
+    low[:, rows.integer] = np.ceil(low[:, rows.integer])
+    high[:, rows.integer] = np.floor(high[:, rows.integer])
+    proba = tree.value[leaves, 0, :]
     position = {label: k for k, label in enumerate(teacher.classes_.tolist())}
     found, made = [], []
-    for label in np.unique(search.rows.y[rows]):
+    for label in np.unique(rows.y[sources]):
         if label not in position:
             continue
-        own = rows[search.rows.y[rows] == label]
-        proba = share[:, position[label]]
-        useful = (low <= high).all(axis=1) & (proba >= search.target[own].min() - 1e-9)
+        own = sources[rows.y[sources] == label]
+        p = proba[:, position[label]]
+        useful = (low <= high).all(axis=1) & (p >= search.target[own].min())
         if not useful.any():
             continue
-        L, H, proba_of = low[useful], high[useful], proba[useful]
-        step = max(1, MAX_BOX_CELLS // len(L))
+        step = max(1, MAX_BOX_CELLS // useful.sum())
         for part in np.split(own, range(step, len(own), step)):
-            distance = np.zeros((len(part), len(L)))
-            for j in np.flatnonzero((np.isfinite(L) | np.isfinite(H)).any(axis=0)):
-                x = search.rows.Z[part, j][:, None]
-                single = x.astype(np.float32)
-                with np.errstate(invalid="ignore"):  # infinite cells
-                    short = np.where(single < L[:, j], L[:, j] - x, 0.0)
-                    short = np.where(single > H[:, j], x - H[:, j], short)
-                if search.rows.movable[j]:
-                    distance += np.nan_to_num(short, nan=0.0) / search.rows.scale[j]
-                else:
-                    distance[short > 0] = np.inf
+            distance = _box_distances(rows, part, low[useful], high[useful])
             # leaves that are not sure enough for this source are no goal
-            distance[proba_of[None, :] < search.target[part][:, None] - 1e-9] = np.inf
+            distance[p[useful] < search.target[part][:, None]] = np.inf
             best = distance.argmin(axis=1)
             reached = np.isfinite(distance[np.arange(len(part)), best])
             part, best = part[reached], best[reached]
-            Z = search.rows.Z[part]
-            single = Z.astype(np.float32)
-            Z = np.where(
-                single < L[best], L[best], np.where(single > H[best], H[best], Z)
-            )
+            Z, single = rows.Z[part], rows.Z[part].astype(np.float32)
+            least, largest = low[useful][best], high[useful][best]
+            Z = np.where(single < least, least, Z)
             found.append(part)
-            made.append(np.where(search.rows.movable, Z, search.rows.Z[part]))
+            made.append(np.where(single > largest, largest, Z))
     if not found:
-        return rows[:0], None
+        return sources[:0], None
     return np.concatenate(found), np.concatenate(made)
+
+
+def _box_distances(rows, sources, low, high):
+    """Scaled Manhattan distance of each source to each box; infinite: not allowed."""
+    least, largest = _limits(rows)
+    distance = np.zeros((len(sources), len(low)))
+    for j in np.flatnonzero((np.isfinite(low) | np.isfinite(high)).any(axis=0)):
+        x = rows.Z[sources, j][:, None]
+        single = x.astype(np.float32)  # what the tree compares
+        # values stay inside what was observed and allowed
+        up = np.where(
+            (low[:, j] < least[j]) | (low[:, j] > largest[j]), np.inf, low[:, j]
+        )
+        down = np.where(
+            (high[:, j] < least[j]) | (high[:, j] > largest[j]), -np.inf, high[:, j]
+        )
+        with np.errstate(invalid="ignore"):  # infinite cells
+            short = np.where(single < low[:, j], up - x, 0.0)
+            short = np.where(single > high[:, j], x - down, short)
+        stays = (x < rows.bounds[0, j]) | (x > rows.bounds[1, j])
+        if not rows.movable[j]:
+            stays[:] = True
+        short = np.where(stays & (short > 0), np.inf, short)
+        distance += np.nan_to_num(short, nan=0.0, posinf=np.inf) / rows.scale[j]
+    return distance
 
 
 # --- linear models --------------------------------------------------------------------
@@ -151,10 +158,12 @@ def _nearest_half_space(search, teacher, rows):
     # a hair more than needed, against rounding
     missing = logit(search.target[rows]) - value
     missing = missing + 1e-9 * (1 + np.abs(missing))
-    low, high = _limits(search)
+    low, high = _limits(search.rows)
     up = sign[:, None] * weight > 0
     room = np.where(up, high - Z, Z - low)
-    room = np.where(search.rows.movable & (weight != 0), np.maximum(room, 0.0), 0.0)
+    inside = (search.rows.bounds[0] <= Z) & (search.rows.bounds[1] >= Z)
+    allowed = search.rows.movable & (weight != 0) & inside
+    room = np.where(allowed, np.maximum(room, 0.0), 0.0)
     gain = np.abs(weight) * room
     order = np.argsort(-np.abs(weight) * search.rows.scale, kind="stable")
     before = np.cumsum(gain[:, order], axis=1) - gain[:, order]

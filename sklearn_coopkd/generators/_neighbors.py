@@ -139,14 +139,9 @@ class Neighborhood:
             t = np.repeat(t, np.diff(change.indptr))
             flip_at = pairs.flip_at.data
             change.data = change.data * np.where(flip_at < 0, t, t >= flip_at)
-            moved = (pairs.start + change).tocsr()
-            if self.integer.any():
-                moved.data = np.rint(moved.data)
-            return moved
+            return self.codec.settle((pairs.start + change).tocsr())
         t = t[:, None]
-        moved = pairs.start + t * pairs.step
-        if self.integer.any():
-            moved[:, self.integer] = np.rint(moved[:, self.integer])
+        moved = self.codec.settle(pairs.start + t * pairs.step)
         if self.whole.any():
             flipped = np.where(t >= pairs.flip_at, pairs.end, pairs.start)
             moved = np.where(self.whole, flipped, moved)

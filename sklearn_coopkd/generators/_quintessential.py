@@ -290,13 +290,17 @@ def _bounds(X, bounds):
     limits = np.tile([[-np.inf], [np.inf]], (1, X.shape[1]))
     for column, pair in (bounds or {}).items():
         at = resolve_columns(X, [column], "bounds")
-        low, high = (
-            default if limit is None else limit
-            for limit, default in zip(pair, (-np.inf, np.inf))
-        )
-        if not low <= high:
+        try:
+            low, high = pair
+            low = -np.inf if low is None else float(low)
+            high = np.inf if high is None else float(high)
+            ordered = low <= high
+        except (TypeError, ValueError):
+            ordered = False
+        if not ordered:
             raise ValueError(
-                f"`bounds` of column {column!r} must be (least, largest); got {pair!r}."
+                f"`bounds` of column {column!r} must be (least, largest), numbers "
+                f"or None; got {pair!r}."
             )
         limits[0, at], limits[1, at] = low, high
     return limits

@@ -138,8 +138,7 @@ def _shrink(search, Z, sources):
     for k in range(BISECTION_STEPS + 1):
         middle = (low + high) / 2 if k < BISECTION_STEPS else high
         # from the far end: whole values and cells that did not move stay as they are
-        candidate = Z - (1 - middle)[:, None] * step
-        candidate[:, search.rows.integer] = np.rint(candidate[:, search.rows.integer])
+        candidate = search.rows.codec.settle(Z - (1 - middle)[:, None] * step)
         if k == BISECTION_STEPS:
             Z[:] = candidate
             return

@@ -1,0 +1,54 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_coopkd import _responses
+from sklearn_coopkd._responses import Responder, _forest_proba, class_proba, unwrapped
+
+
+def _frame(X):
+    return pd.DataFrame(X, columns=[f"c{j}" for j in range(X.shape[1])])
+
+
+@pytest.mark.parametrize("make", [np.asarray, _frame])
+@pytest.mark.parametrize(
+    "forest",
+    [
+        RandomForestClassifier(15, random_state=0),
+        ExtraTreesClassifier(15, random_state=0),
+        make_pipeline(RandomForestClassifier(15, random_state=0)),
+        make_pipeline(StandardScaler(), RandomForestClassifier(15, random_state=0)),
+    ],
+)
+def test_forests_answer_the_same_bit_by_bit(forest, make, iris):
+    X, y = make(iris[0]), np.array(["a", "b", "c"])[iris[1]]
+    forest.fit(X, y)
+    fast = _forest_proba(forest, X)
+    assert fast is not None
+    assert np.array_equal(fast, forest.predict_proba(X))
+
+
+def test_what_a_forest_must_check_itself(iris, monkeypatch):
+    X, y = iris
+    forest = RandomForestClassifier(5, random_state=0).fit(X, y)
+    gaps = X.copy()
+    gaps[0, 0] = np.nan
+    assert _forest_proba(forest, gaps) is None
+    assert _forest_proba(forest, X[:, :3]) is None
+    assert _forest_proba(forest, X.tolist()) is None
+    assert _forest_proba(forest, _frame(X)) is None
+    named = RandomForestClassifier(5, random_state=0).fit(_frame(X), y)
+    assert _forest_proba(named, X) is None
+    assert _forest_proba(named, _frame(X).iloc[:, ::-1]) is None
+    monkeypatch.setattr(_responses, "MAX_FOREST_ROWS", 10)
+    assert _forest_proba(forest, X) is None
+    assert np.array_equal(class_proba(forest, X, np.arange(3)), forest.predict_proba(X))
+
+
+def test_unwrapped(iris):
+    forest = RandomForestClassifier(5, random_state=0).fit(*iris)
+    assert unwrapped(Responder(FrozenEstimator(forest), np.arange(3))) is forest
