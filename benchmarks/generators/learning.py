@@ -330,7 +330,8 @@ def report_tables(records):
     loss = by_unit(records, lambda r: np.log(r["log_loss"]), ("table",))
     first = next(iter(accuracy.values()))
     print(
-        f"\n| generator | accuracy, points, {len(first)} tables | against the first | log-loss, ratio |"
+        f"\n| generator | accuracy, points, {len(first)} tables "
+        "| against the first | log-loss, ratio |"
     )
     print("|---|---|---|---|")
     for variant, units in accuracy.items():

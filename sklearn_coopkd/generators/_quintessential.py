@@ -36,7 +36,7 @@ from sklearn_coopkd.generators._search import Search
 from sklearn_coopkd.generators._walks import WAYPOINTS, segment, swap
 
 # Bounds the memory: cells of all candidates of a block of sources.
-MAX_SEARCH_CELLS = 10_000_000
+MAX_SEARCH_CELLS = 4_000_000
 
 
 class QuintessentialGenerator(BaseEstimator):
@@ -54,8 +54,11 @@ class QuintessentialGenerator(BaseEstimator):
     method : {"segment", "swap"}, default="segment"
         "segment" walks straight toward an anchor and stops as soon as the target is
         reached: all columns move a little (small Euclidean distance, few calls).
-        "swap" takes over single values of the anchor, as few and as near as possible
-        (small Manhattan distance, sparse changes). CSR input always uses "segment".
+        "swap" takes over single values of an anchor, as few and as near as possible
+        (small Manhattan distance, sparse changes); for a bare decision tree or a bare
+        binary linear model on columns of numbers the least distance is computed
+        exactly. Its cost grows with the square of the number of columns. CSR input
+        always uses "segment".
 
     n_neighbors : int, default=5
         Anchors tried for each row.
@@ -66,17 +69,30 @@ class QuintessentialGenerator(BaseEstimator):
 
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
         Columns (names, positions or a mask) whose values are swapped whole, never
-        interpolated. "from_dtype": those that hold neither numbers nor dates.
+        interpolated; a list within the list is a group of columns that change
+        together, such as a one-hot encoding. Columns that hold no numbers are swapped
+        whole in any case. "from_dtype": also columns of zeros and ones, and
+        neighbours among these of which exactly one is 1 in every row are a group.
 
     immutable_features : array-like, default=None
         Columns (names, positions or a mask) that never move.
 
+    bounds : dict, default=None
+        Column (name or position) -> (least, largest), None for open: a cell is moved
+        to a value within, and stays if it lies outside.
+
     Notes
     -----
-    Missing and infinite cells stay and are no part of distances. Integers stay
-    integers. Dates never move. A row that the teacher is already certain of (no
-    probability is left to gain) is moved halfway to an anchor, if the teacher stays
-    certain there.
+    Anchors are the nearest rows of the same class, in standard deviations of the
+    pool, that reach the target; the result lies between the row and one of them, or,
+    by an exact shortcut, within the range of the pool. Integers stay integers, ordered
+    categories move through observed ones; missing and infinite cells, dates and free
+    text (more than 50 distinct texts, most of them rare) stay.
+
+    A success was asked about as it is returned, and is neither a copy of its source
+    nor of a row of the pool. A row of which the teacher is certain (doubt below 1e-6)
+    cannot gain: it is moved halfway to an anchor, where the teacher must still be
+    certain.
 
     References
     ----------
