@@ -112,9 +112,10 @@ def main():
                 cells = 2 * big * 20 * 8
                 print(
                     f"\n{method}, {big:,} sources and {big:,} pool rows x 20 columns, "
-                    f"{'frame, half categories' if mixed else 'array'}: {seconds:.1f} s,"
-                    f" {peak / 1e6:.0f} MB ({peak / cells:.1f} times the input as "
-                    f"floats), {success:.1%} reached",
+                    f"{'frame, half categories' if mixed else 'array'}: "
+                    f"{seconds:.1f} s,"
+                    f" {peak / 1e6:.0f} MB, {peak / cells:.1f} times the input as "
+                    f"floats; {success:.1%} reached",
                     flush=True,
                 )
 

@@ -307,7 +307,8 @@ def report_sites(records, rounds):
     samples = by_unit(records, lambda r: r["samples_per_row"], ("table", "member"))
     first = next(iter(values.values()))
     print(
-        f"\n| generator | gap recovery after {rounds} rounds | against the first | samples per row |"
+        f"\n| generator | gap recovery after {rounds} rounds | against the first "
+        "| samples per row |"
     )
     print("|---|---|---|---|")
     for variant, units in values.items():

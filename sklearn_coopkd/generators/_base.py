@@ -44,7 +44,21 @@ class GeneratedSamples:
 
 
 def check_call(X: Any, y: Any, X_pool: Any, y_pool: Any):
-    """The four arguments of `generate` as tables and arrays.
+    """Validate the four arguments of `generate`.
+
+    Parameters
+    ----------
+    X : container of shape (n_samples, n_features)
+
+    y : array-like of shape (n_samples,)
+
+    X_pool : container of shape (n_pool, n_features)
+
+    y_pool : array-like of shape (n_pool,)
+
+    Returns
+    -------
+    X, y, X_pool, y_pool : container, ndarray, container, ndarray
 
     Raises
     ------
