@@ -236,7 +236,7 @@ TEACHERS = [
 ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     teacher=st.sampled_from(TEACHERS),
     seed=st.integers(0, 10_000),

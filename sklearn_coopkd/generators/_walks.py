@@ -13,7 +13,8 @@ WAYPOINTS = np.array([1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 15 / 16])
 NEAR_ENDS = np.array([1 - 2**-7, 1 - 2**-20])
 # A row that the teacher is certain of goes this far: less would teach next to nothing.
 SATURATED_STEP = 0.5
-BISECTION_STEPS = 3
+# Shares of a numeric change that are tried in its place, all in one call.
+FRACTIONS = np.arange(1, 8) / 8
 
 
 def segment(search, pairs):
@@ -112,35 +113,36 @@ def swap(search, pairs):
 
 def _shrink(search, Z, sources):
     """Revert what was not needed, then scale the rest of the numeric change down."""
-    start = search.rows.Z[sources]
-    step = step_between(start, Z)
-    cost = search.rows.cost(step)
-    groups = search.rows.codec.groups
-    order = np.argsort(-cost, axis=1, kind="stable")
-    # a single change is needed by construction
-    n_changed = (cost > 0).sum(axis=1)
-    for rank in range(int(n_changed.max(initial=0))):
-        column = order[:, rank]
-        tried = np.flatnonzero(
-            (n_changed > 1) & (cost[np.arange(len(cost)), column] > 0)
-        )
+    rows = search.rows
+    start = rows.Z[sources]
+    groups = rows.codec.groups
+    open_ = np.ones(len(Z), dtype=bool)
+    while True:
+        cost = rows.cost(step_between(start, Z))
+        # a single change is needed by construction
+        open_ &= (cost > 0).sum(axis=1) > 1
+        tried, column = np.nonzero((cost > 0) & open_[:, None])
         if not len(tried):
-            continue
-        reverted = groups == groups[column[tried]][:, None]
+            break
+        reverted = groups == groups[column][:, None]
         candidate = np.where(reverted, start[tried], Z[tried])
         asked = search.ask_for(sources[tried], candidate)
-        kept = asked >= search.target[sources[tried]]
-        Z[tried[kept]] = candidate[kept]
-        n_changed[tried[kept]] -= 1
+        spare = np.flatnonzero(asked >= search.target[sources[tried]])
+        # the most expensive change that can be spared
+        best = spare[first_of_each(tried[spare], -cost[tried, column][spare])]
+        Z[tried[best]] = candidate[best]
+        open_[:] = False
+        open_[tried[best]] = True
     step = step_between(start, Z)
-    step[:, search.rows.whole] = 0.0
-    low, high = np.zeros(len(Z)), np.ones(len(Z))
-    for k in range(BISECTION_STEPS + 1):
-        middle = (low + high) / 2 if k < BISECTION_STEPS else high
-        # from the far end: whole values and cells that did not move stay as they are
-        candidate = search.rows.codec.settle(Z - (1 - middle)[:, None] * step)
-        if k == BISECTION_STEPS:
-            Z[:] = candidate
-            return
-        sure = search.ask_for(sources, candidate) >= search.target[sources]
-        high, low = np.where(sure, middle, high), np.where(sure, low, middle)
+    step[:, rows.whole] = 0.0
+    moved = np.flatnonzero(step.any(axis=1))
+    if not len(moved):
+        return
+    row = np.repeat(moved, len(FRACTIONS))
+    fraction = np.tile(FRACTIONS, len(moved))
+    # from the far end: whole values and cells that did not move stay as they are
+    candidate = rows.codec.settle(Z[row] - (1 - fraction)[:, None] * step[row])
+    asked = search.ask_for(sources[row], candidate)
+    enough = np.flatnonzero(asked >= search.target[sources[row]])
+    best = enough[first_of_each(row[enough], fraction[enough])]
+    Z[row[best]] = candidate[best]
