@@ -1,8 +1,10 @@
 """Tables as numbers, and back: what the search for pseudo-samples works on.
 
 Members receive rows in the container the user gave; the search needs numbers.
-`TableCodec` translates: one float per cell, and back to a container of the same kind,
-dtypes and column order. It also tells which columns move how.
+`TableCodec` learns from a pool of rows which columns move how, and encodes rows: one
+float per cell. `Decoder` turns rows made from given sources back into a container of
+the same kind, dtypes and column order. What the codec knows comes from the pool alone:
+the encoding of a source row does not depend on other source rows.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from scipy import sparse
 
 from sklearn_coopkd._containers import (
     column_names,
+    concat_rows,
     is_pandas,
     is_polars,
     n_rows,
@@ -29,15 +32,16 @@ MAX_TEXT_LEVELS = 50
 
 
 class TableCodec:
-    """Translate rows between a container and a float matrix, one column each way.
+    """Translate rows of a container to a float matrix, one column each.
 
     Numeric cells are their value; cells of a categorical column are the code of
-    their value among the observed ones; missing cells are NaN.
+    their value among those of the pool, or a negative number of their own; missing
+    cells are NaN.
 
     Parameters
     ----------
     X : container of shape (n_rows, n_features)
-        Reference rows: they define observed values and dtypes.
+        The pool: it defines kinds and the values that a cell may take.
 
     categorical_features : "from_dtype", None or array-like
         Columns whose values are swapped whole; a list within the list is a group of
@@ -45,255 +49,321 @@ class TableCodec:
         swapped whole in any case. "from_dtype": also columns of zeros and ones;
         neighbours among them of which exactly one is 1 in every row are a group.
 
-    n_known : int, default=None
-        The first rows, from whose values kinds are told; None: all.
-
     Attributes
     ----------
     Z : ndarray of shape (n_rows, n_features)
-        The reference rows, encoded. CSR containers stay CSR.
+        The pool, encoded. CSR containers stay CSR.
 
     kinds : ndarray of shape (n_features,)
         "numeric"; "integer" (also the ranks of an ordered category); "category"; or
         "fixed": never moved, for the reason in `held`.
 
     groups : ndarray of shape (n_features,)
-        Columns with the same number change together.
+        Columns with the same number, the first of them, change together.
 
     held : dict
         Position of each fixed column and what it holds.
+
+    levels : dict
+        Position of each column of values -> a row of the pool for each code.
     """
 
-    def __init__(
-        self,
-        X: Any,
-        categorical_features: Any = "from_dtype",
-        n_known: int | None = None,
-    ):
-        self.reference = X
-        self.n_known = n_rows(X) if n_known is None else n_known
+    def __init__(self, X: Any, categorical_features: Any = "from_dtype"):
+        self.X = X
         names = column_names(X)
         self.groups = np.arange(len(names))
         self.held: dict[int, str] = {}
-        self._levels: dict[int, np.ndarray] = {}  # a reference row for each code
-        self._missing: dict[int, int] = {}  # a reference row whose cell is missing
-        self._is_float_frame = is_pandas(X) and all(d == np.float64 for d in X.dtypes)
+        self.levels: dict[int, np.ndarray] = {}
+        self._codes: dict[int, dict[Any, int]] = {}  # value -> code
+        self._ranks: dict[int, np.ndarray] = {}  # observed codes of ordered categories
+        self.coarse: dict[int, Any] = {}  # floats of less than double precision
         from_values = isinstance(categorical_features, str)
         forced = np.zeros(len(names), dtype=bool)
         if not from_values and categorical_features is not None:
-            for group in _column_groups(X, categorical_features):
-                forced[group] = True
-                self.groups[group] = group[0]
-        if sparse.issparse(X):
-            self.Z = X.astype(np.float64)
-            kind = NUMERIC if X.dtype.kind == "f" else INTEGER
+            forced = self._force(categorical_features)
+        self.is_plain = self._has_plain_cells()
+        if self.is_plain:
+            dtype = np.dtype(np.float64) if is_pandas(X) else X.dtype
+            kind = NUMERIC if dtype.kind == "f" else INTEGER
             self.kinds = np.where(forced, CATEGORY, kind).astype(object)
-        elif isinstance(X, np.ndarray) and X.dtype.kind in "iuf" and self._fits(X):
-            kind = NUMERIC if X.dtype.kind == "f" else INTEGER
-            self.kinds = np.where(forced, CATEGORY, kind).astype(object)
-            self.Z = X.astype(np.float64)
-        elif self._is_float_frame:
-            self.kinds = np.where(forced, CATEGORY, NUMERIC).astype(object)
-            self.Z = X.to_numpy(dtype=np.float64, copy=True)
+            if kind == NUMERIC and dtype != np.float64:
+                self.coarse = dict.fromkeys(range(len(names)), dtype)
         else:
             self.kinds = np.empty(len(names), dtype=object)
-            self.Z = np.empty((n_rows(X), len(names)))
             for j in range(len(names)):
-                self._encode_column(j, forced[j])
-        self._coarse: dict[int, Any] = {}
-        if not sparse.issparse(X) and not self._is_float_frame:
-            self._coarse = self._find_coarse()
+                self._fit_column(j, forced[j])
+        self.Z = self.encode(X)
+        for j in [*self._codes, *self._ranks]:
+            known = np.flatnonzero(~np.isnan(self.Z[:, j]))
+            _, first = np.unique(self.Z[known, j], return_index=True)
+            self.levels[j] = known[first]
         if from_values:
             self._find_flags()
 
-    @staticmethod
-    def _fits(X: np.ndarray) -> bool:
-        """Whether every cell is told apart as a float."""
-        return not _exceeds_float(X)
+    def _has_plain_cells(self) -> bool:
+        """Whether all cells are plain numbers that a float can hold."""
+        if is_pandas(self.X):
+            return all(dtype == np.float64 for dtype in self.X.dtypes)
+        if sparse.issparse(self.X):
+            return True
+        if not isinstance(self.X, np.ndarray) or self.X.dtype.kind not in "iuf":
+            return False
+        return not _exceeds_float(self.X)
 
-    def _column(self, j: int) -> Any:
-        X = self.reference
-        if is_pandas(X):
-            return X.iloc[:, j]
-        if is_polars(X):
-            return X.to_series(j)
-        return X[:, j]
+    def _force(self, columns: Any) -> np.ndarray:
+        """Mask of the columns that a list names; groups within it are noted."""
+        forced = np.zeros(len(self.groups), dtype=bool)
+        for group in _column_groups(self.X, columns):
+            if forced[group].any():
+                name = column_names(self.X)[group[forced[group]][0]]
+                raise ValueError(
+                    f"`categorical_features` names column {name!r} twice. List each "
+                    "column once, alone or in one group."
+                )
+            forced[group] = True
+            self.groups[group] = group[0]
+        return forced
 
-    def _encode_column(self, j: int, forced: bool) -> None:
-        column = self._column(j)
+    def _fit_column(self, j: int, forced: bool) -> None:
+        column = take_column(self.X, j)
         kind, held = _column_kind(column)
         if kind == INTEGER and _exceeds_float(column):
             kind, held = FIXED, "integers beyond the precision of a float"
         if getattr(column.dtype, "ordered", False) and not forced:
-            kind, codes = INTEGER, self._rank(j, column)
-        elif kind in (NUMERIC, INTEGER):
-            codes = _to_float(column)
-            if getattr(column.dtype, "kind", "") == "O" and np.isnan(codes).any():
-                self._missing[j] = int(np.isnan(codes).argmax())
-        else:
-            codes = self._factorize(j, column)
+            kind = INTEGER
+            codes = column.cat.codes.to_numpy()
+            self._ranks[j] = np.unique(codes[codes >= 0])
+        elif kind in (CATEGORY, FIXED):
+            inverse, values = self._factorize(j, column)
+            self._codes[j] = {value: code for code, value in enumerate(values)}
+            n_known = int((inverse >= 0).sum())
             if kind == CATEGORY and _is_text(column):
-                known = codes[: self.n_known]
-                known = known[~np.isnan(known)]
-                n_levels = len(np.unique(known))
-                if n_levels > MAX_TEXT_LEVELS and 2 * n_levels > len(known):
+                rare = 2 * len(values) > n_known
+                if len(values) > MAX_TEXT_LEVELS and rare:
                     kind, held = FIXED, "free text"
+        elif kind == NUMERIC:
+            dtype = getattr(column.dtype, "numpy_dtype", column.dtype)
+            for single in (np.float16, np.float32):
+                if str(dtype).lower() == single.__name__:
+                    self.coarse[j] = single
         if forced:
             kind, held = CATEGORY, ""
         if held:
             self.held[j] = held
         self.kinds[j] = kind
-        self.Z[:, j] = codes
 
-    def _factorize(self, j: int, column: Any) -> np.ndarray:
-        """Codes of the values in order of appearance; NaN for missing ones."""
+    def _factorize(self, j: int, column: Any) -> tuple[np.ndarray, list[Any]]:
+        """Position of each cell's value (-1: missing) in a list of distinct values."""
         try:
-            if is_pandas(self.reference):
+            if hasattr(column, "iloc"):
                 import pandas as pd
 
-                codes = pd.factorize(column)[0].astype(np.float64)
-                codes[codes < 0] = np.nan
-            else:
-                codes = _first_come(
-                    column.to_list() if is_polars(self.reference) else column.tolist()
-                )
+                inverse, values = pd.factorize(column)
+                return inverse, list(values)
+            return _first_come(
+                column.to_list() if hasattr(column, "to_list") else column.tolist()
+            )
         except TypeError as error:
-            name = column_names(self.reference)[j]
             raise ValueError(
                 "`X` must hold numbers, texts or other hashable values; column "
-                f"{name!r} holds others ({error}). Turn it into columns of numbers "
-                "before the distiller, in a Pipeline."
+                f"{column_names(self.X)[j]!r} holds others ({error}). Turn it into "
+                "columns of numbers before the distiller, in a Pipeline."
             ) from error
-        self._keep_levels(j, codes)
-        return codes
+
+    def encode(self, X: Any) -> Any:
+        """Rows of a container like the pool as floats."""
+        if sparse.issparse(X):
+            return X.astype(np.float64)
+        if self.is_plain:
+            if is_pandas(X):
+                return X.to_numpy(dtype=np.float64, copy=True)
+            return X.astype(np.float64)
+        Z = np.empty((n_rows(X), len(self.kinds)))
+        for j in range(len(self.kinds)):
+            column = take_column(X, j)
+            if j in self._ranks:
+                Z[:, j] = self._rank(j, column)
+            elif j in self._codes:
+                inverse, values = self._factorize(j, column)
+                known = self._codes[j]
+                # a value that the pool does not have: a number of its own
+                codes = [
+                    known[v] if v in known else -1 - (hash(v) & (2**51 - 1))
+                    for v in values
+                ]
+                Z[:, j] = np.array([*codes, np.nan])[inverse]
+            else:
+                Z[:, j] = _to_float(column, column_names(self.X)[j])
+        return Z
 
     def _rank(self, j: int, column: Any) -> np.ndarray:
-        """Ranks of ordered categories among the observed ones."""
-        codes = column.cat.codes.to_numpy()
-        ranks = np.searchsorted(np.unique(codes[codes >= 0]), codes).astype(np.float64)
-        ranks[codes < 0] = np.nan
-        self._keep_levels(j, ranks)
-        return ranks
+        """Ranks among the ordered categories of the pool; others lie between."""
+        codes = column.cat.codes.to_numpy().astype(np.float64)
+        observed = self._ranks[j]
+        if len(observed):
+            ranks = np.interp(codes, observed, np.arange(len(observed)))
+            ranks += np.minimum(codes - observed[0], 0)
+            ranks += np.maximum(codes - observed[-1], 0)
+        else:
+            ranks = codes.copy()
+        return np.where(codes < 0, np.nan, ranks)
 
-    def _keep_levels(self, j: int, codes: np.ndarray) -> None:
-        missing = np.isnan(codes)
-        if missing.any():
-            self._missing[j] = int(missing.argmax())
-        known = np.flatnonzero(~missing)
-        _, first = np.unique(codes[known], return_index=True)
-        self._levels[j] = known[first]
-
-    def _find_coarse(self) -> dict[int, Any]:
-        """Columns of floats with less than double precision, and their type."""
-        found = {}
-        for j in range(len(self.kinds)):
-            if self.kinds[j] != NUMERIC:
-                continue
-            name = str(self._column(j).dtype).lower()
-            for single in (np.float16, np.float32):
-                if name.startswith(single.__name__):
-                    found[j] = single
-        return found
-
-    def _find_flags(self) -> None:
-        """Mark columns of zeros and ones as categories, and one-hot groups."""
-        Z = self.Z[: self.n_known]
+    def settle(self, Z: Any, start: Any) -> Any:
+        """Moved cells as they will be after decoding: whole, or of less precision."""
         if sparse.issparse(Z):
-            n_ones, n_others = (
-                np.bincount(Z.indices, weights=chosen, minlength=Z.shape[1])
-                for chosen in (Z.data == 1, (Z.data != 1) & (Z.data != 0))
-            )
-            self.kinds[(n_ones > 0) & (n_others == 0)] = CATEGORY
-            return
-        is_zero, is_one = Z == 0, Z == 1
-        flags = (is_zero | is_one | np.isnan(Z)).all(axis=0)
-        flags &= is_zero.any(axis=0) | is_one.any(axis=0)
-        flags &= np.isin(self.kinds, (NUMERIC, INTEGER))
-        flags[list(self._levels)] = False
-        self.kinds[flags] = CATEGORY
-        # a window over neighbours that never are 1 together
-        begin, total = 0, np.zeros(len(Z))
-        for j in range(Z.shape[1]):
-            if not flags[j]:
-                begin, total = j + 1, np.zeros(len(Z))
-                continue
-            total = total + is_one[:, j]
-            while (total > 1).any():
-                total -= is_one[:, begin]
-                begin += 1
-            if begin < j and (total == 1).all():
-                self.groups[begin : j + 1] = begin
-                begin, total = j + 1, np.zeros(len(Z))
-
-    def settle(self, Z: Any) -> Any:
-        """Cells as they will be after `decode`: whole, or of their own precision."""
-        if sparse.issparse(Z):
-            if self.reference.dtype.kind != "f":
+            if self.kinds.size and self.X.dtype.kind != "f":
                 Z.data = np.rint(Z.data)
-            elif self.reference.dtype != np.float64:
-                Z.data = Z.data.astype(self.reference.dtype).astype(np.float64)
+            elif self.X.dtype != np.float64:
+                Z.data = Z.data.astype(self.X.dtype).astype(np.float64)
             return Z
-        integer = self.kinds == INTEGER
-        if integer.any():
-            Z[:, integer] = np.rint(Z[:, integer])
-        for j, dtype in self._coarse.items():
+        integer = np.flatnonzero(self.kinds == INTEGER)
+        if len(integer):
+            cells = np.rint(Z[:, integer])
+            Z[:, integer] = np.where(
+                Z[:, integer] != start[:, integer], cells, Z[:, integer]
+            )
+        for j, observed in self._ranks.items():
+            moved = Z[:, j] != start[:, j]
+            Z[moved, j] = np.clip(Z[moved, j], 0, max(len(observed) - 1, 0))
+        for j, dtype in self.coarse.items():
             Z[:, j] = Z[:, j].astype(dtype)
         return Z
 
-    def decode(self, Z: Any) -> Any:
-        """Rows of floats as a container like the reference."""
-        reference = self.reference
+    def _find_flags(self) -> None:
+        """Mark columns of zeros and ones as categories, and one-hot groups."""
+        Z = self.Z
         if sparse.issparse(Z):
-            Z = type(reference)(Z)
-            if reference.dtype.kind != "f":
+            columns = Z.tocsc()
+            columns.eliminate_zeros()
+            n_stored = np.diff(columns.indptr)
+            column_of = np.repeat(np.arange(Z.shape[1]), n_stored)
+            n_ones = np.bincount(column_of, columns.data == 1, minlength=Z.shape[1])
+            flags = (n_ones > 0) & (n_ones == n_stored)
+            ones = np.split(columns.indices, columns.indptr[1:-1])
+            self.kinds[flags] = CATEGORY
+        else:
+            is_zero, is_one = Z == 0, Z == 1
+            flags = (is_zero | is_one | np.isnan(Z)).all(axis=0)
+            flags &= is_zero.any(axis=0) | is_one.any(axis=0)
+            numbers = np.isin(self.kinds, (NUMERIC, INTEGER))
+            numbers[list(self._ranks)] = False
+            self.kinds[flags & numbers] = CATEGORY
+            true = {
+                j: codes[True] for j, codes in self._codes.items() if _are_bools(codes)
+            }
+            flags &= numbers
+            flags[list(true)] = True
+            none = np.empty(0, dtype=np.intp)
+            ones = [
+                np.flatnonzero(Z[:, j] == true.get(j, 1)) if flags[j] else none
+                for j in range(Z.shape[1])
+            ]
+        for begin, end in _one_hot_windows(flags, ones, Z.shape[0]):
+            self.groups[begin:end] = begin
+
+
+class Decoder:
+    """Turn rows made from given rows back into a container.
+
+    Parameters
+    ----------
+    codec : TableCodec
+
+    X : container of shape (n_sources, n_features)
+        Rows, other than the pool's, that rows are made from.
+
+    Attributes
+    ----------
+    Z : ndarray of shape (n_sources, n_features)
+        X, encoded.
+    """
+
+    def __init__(self, codec: TableCodec, X: Any):
+        self.codec = codec
+        self.Z = codec.encode(X)
+        self._is_plain = codec.is_plain and not (
+            isinstance(X, np.ndarray) and _exceeds_float(X)
+        )
+        self._dtype: Any = getattr(X, "dtype", None)
+        self._columns: Any = getattr(X, "columns", None)
+        self._kind = type(X)
+        if not self._is_plain:
+            self._reference = concat_rows([codec.X, X])
+            self._Z_reference = np.concatenate([codec.Z, self.Z])
+            # objects, and integers that a float cannot hold: never by way of a float
+            self._by_cell = {
+                j
+                for j in range(len(codec.kinds))
+                if codec.kinds[j] in (NUMERIC, INTEGER)
+                if _is_object(take_column(X, j)) or _exceeds_float(take_column(X, j))
+            }
+
+    def decode(self, Z: Any, base: np.ndarray) -> Any:
+        """Rows of floats as a container.
+
+        `base` is the position of the row that each was made from, in the pool
+        followed by X: cells that equal its cells are taken from there.
+        """
+        if sparse.issparse(Z):
+            Z = self._kind(Z)
+            if self._dtype.kind != "f":
                 Z = Z.copy()
                 Z.data = np.rint(Z.data)
-            return Z.astype(reference.dtype)
-        if isinstance(reference, np.ndarray):
-            if not self._levels and reference.dtype.kind != "O":
-                return _to_dtype(Z, reference.dtype)
-            out = np.empty(Z.shape, dtype=reference.dtype)
-            for j in range(Z.shape[1]):
-                out[:, j] = self._decode_column(j, Z[:, j])
-            return out
-        if is_pandas(reference):
+            return Z.astype(self._dtype)
+        if self._is_plain:
+            if self._columns is not None:
+                import pandas as pd
+
+                return pd.DataFrame(Z, columns=self._columns, copy=True)
+            return _to_dtype(Z, self._dtype)
+        old = self._Z_reference[base]
+        changed = (old != Z) & ~np.isnan(Z)
+        columns = [
+            self._decode_column(j, Z[:, j], base, changed[:, j])
+            for j in range(Z.shape[1])
+        ]
+        if is_pandas(self._reference):
             import pandas as pd
 
-            if self._is_float_frame:
-                return pd.DataFrame(Z, columns=reference.columns, copy=True)
-            out = pd.DataFrame(
-                {j: self._decode_column(j, Z[:, j]) for j in range(len(self.kinds))}
-            )
-            out.columns = reference.columns
+            out = pd.DataFrame(dict(enumerate(columns)))
+            out.columns = self._columns
             return out
-        import polars as pl
+        if is_polars(self._reference):
+            import polars as pl
 
-        return pl.DataFrame(
-            [
-                self._decode_column(j, Z[:, j]).alias(name)
-                for j, name in enumerate(reference.columns)
-            ]
-        )
+            names = self._columns
+            return pl.DataFrame([c.alias(name) for c, name in zip(columns, names)])
+        out = np.empty(Z.shape, dtype=self._dtype)
+        for j, column in enumerate(columns):
+            out[:, j] = column
+        return out
 
-    def _decode_column(self, j: int, values: np.ndarray) -> Any:
-        column = self._column(j)
-        if j in self._levels:
-            rows = np.full(len(values), self._missing.get(j, 0), dtype=np.intp)
-            known = ~np.isnan(values)
-            rows[known] = self._levels[j][np.rint(values[known]).astype(np.intp)]
-            if is_pandas(self.reference):
-                # a bare array of objects would have its dtype guessed again
-                return column.take(rows).reset_index(drop=True)
-            return column[rows]
-        if self.kinds[j] == INTEGER:
+    def _decode_column(self, j, values, base, changed):
+        column = take_column(self._reference, j)
+        if j in self.codec.levels:
+            rows = base.copy()
+            codes = np.rint(values[changed]).astype(np.intp)
+            rows[changed] = self.codec.levels[j][codes]
+            return take_cells(column, rows)
+        if not changed.any():
+            return take_cells(column, base)
+        if self.codec.kinds[j] == INTEGER:
             values = np.rint(values)
-        if getattr(column.dtype, "kind", "") == "O":
-            return self._to_objects(j, column, values)
-        if is_pandas(self.reference):
+        if j in self._by_cell:
+            # cells that stay are taken as they are: objects, or large integers
+            cells = np.asarray(column, dtype=object)[base]
+            kind = int if self.codec.kinds[j] == INTEGER else float
+            cells[changed] = [kind(value) for value in values[changed]]
+            if is_pandas(self._reference):
+                import pandas as pd
+
+                return pd.Series(cells, dtype=object).astype(column.dtype)
+            return cells.astype(column.dtype)
+        if is_pandas(self._reference):
             import pandas as pd
 
             return pd.Series(values).astype(column.dtype).array
-        if is_polars(self.reference):
+        if is_polars(self._reference):
             import polars as pl
 
             out = pl.Series(values)
@@ -302,18 +372,58 @@ class TableCodec:
             return out.cast(column.dtype)
         return _to_dtype(values, column.dtype)
 
-    def _to_objects(self, j: int, column: Any, values: np.ndarray) -> Any:
-        """Numbers as Python objects, missing ones as the reference has them."""
-        whole = values.astype(np.int64) if self.kinds[j] == INTEGER else values
-        out = np.array(whole.tolist(), dtype=object)
-        missing = np.isnan(values)
-        if missing.any():
-            out[missing] = np.asarray(column)[self._missing[j]]
-        if is_pandas(self.reference):
-            import pandas as pd
 
-            return pd.Series(out, dtype=object)
-        return out
+def _is_object(column: Any) -> bool:
+    return getattr(column.dtype, "kind", "") == "O" and isinstance(
+        column.dtype, np.dtype
+    )
+
+
+def _are_bools(codes: dict[Any, int]) -> bool:
+    """Whether the values are booleans, and true occurs."""
+    return True in codes and all(isinstance(v, (bool, np.bool_)) for v in codes)
+
+
+def _one_hot_windows(flags, ones, n_rows):
+    """Neighbouring flags of which exactly one is 1 in every row: (begin, end).
+
+    `ones[j]` are the rows in which column j is 1. A window is moved over the columns
+    in which no row has two of them; it is a group if it covers all rows.
+    """
+    begin, covered, total = 0, 0, np.zeros(n_rows, dtype=np.int8)
+    for j in range(len(flags)):
+        if not flags[j]:
+            for k in range(begin, j):
+                total[ones[k]] = 0
+            begin, covered = j + 1, 0
+            continue
+        while (total[ones[j]] > 0).any():
+            total[ones[begin]] = 0
+            covered -= len(ones[begin])
+            begin += 1
+        total[ones[j]] = 1
+        covered += len(ones[j])
+        if covered == n_rows and begin < j:
+            yield begin, j + 1
+            total[:] = 0
+            begin, covered = j + 1, 0
+
+
+def take_column(X: Any, j: int) -> Any:
+    """One column of a frame or an array."""
+    if is_pandas(X):
+        return X.iloc[:, j]
+    if is_polars(X):
+        return X.to_series(j)
+    return X[:, j]
+
+
+def take_cells(column: Any, rows: np.ndarray) -> Any:
+    """The given cells of a column, with a fresh index."""
+    if hasattr(column, "iloc"):
+        # a bare array of objects would have its dtype guessed again
+        return column.take(rows).reset_index(drop=True)
+    return column[rows]
 
 
 def _column_groups(X: Any, columns: Any) -> list[np.ndarray]:
@@ -393,16 +503,22 @@ def _is_text(column: Any) -> bool:
     return getattr(dtype, "kind", "") in "TU"
 
 
-def _to_float(column: Any) -> np.ndarray:
+def _to_float(column: Any, name: Any) -> np.ndarray:
     if hasattr(column.dtype, "is_float"):  # polars
         import polars as pl
 
         return column.cast(pl.Float64).to_numpy()
     if getattr(column.dtype, "kind", "") == "O":
         cells = column.tolist()
-        return np.array(
-            [np.nan if c is None or _is_missing(c) else float(c) for c in cells]
-        )
+        try:
+            return np.array(
+                [np.nan if c is None or _is_missing(c) else float(c) for c in cells]
+            )
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"Column {name!r} of `X` must hold numbers, as it does in `X_pool`; "
+                f"{error}."
+            ) from error
     if hasattr(column, "to_numpy"):
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     return column.astype(np.float64)
@@ -414,16 +530,14 @@ def _to_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return values.astype(dtype)
 
 
-def _first_come(values: list[Any]) -> np.ndarray:
-    """Codes of hashable values in order of appearance; NaN for missing ones."""
+def _first_come(cells: list[Any]) -> tuple[np.ndarray, list[Any]]:
+    """Position of each cell's value (-1: missing) among the distinct ones."""
     seen: dict[Any, int] = {}
-    return np.array(
-        [
-            np.nan if v is None or _is_missing(v) else seen.setdefault(v, len(seen))
-            for v in values
-        ],
-        dtype=np.float64,
-    )
+    inverse = [
+        -1 if v is None or _is_missing(v) else seen.setdefault(v, len(seen))
+        for v in cells
+    ]
+    return np.array(inverse, dtype=np.intp), list(seen)
 
 
 def _is_missing(value: Any) -> bool:

@@ -105,10 +105,16 @@ def row_bytes(X: Any) -> list[bytes]:
         X.sum_duplicates()
         X.eliminate_zeros()
         bounds = zip(X.indptr[:-1], X.indptr[1:])
-        return [X.indices[a:b].tobytes() + X.data[a:b].tobytes() for a, b in bounds]
+        indices = X.indices.astype(np.int64)
+        return [indices[a:b].tobytes() + X.data[a:b].tobytes() for a, b in bounds]
     # + 0 turns -0.0 into 0.0: equal numbers need equal bytes
     flat = np.ascontiguousarray(X + 0 if X.dtype.kind in "iuf" else X)
     return [row.tobytes() for row in flat]
+
+
+def row_hashes(X: Any) -> list[int]:
+    """A 64-bit key for each row of a numeric array or CSR; valid in this process."""
+    return [hash(key) for key in row_bytes(X)]
 
 
 def row_keys(X: Any) -> np.ndarray:
@@ -125,7 +131,7 @@ def row_keys(X: Any) -> np.ndarray:
         return X.hash_rows(seed=0).to_numpy()
     if not sparse.issparse(X) and X.dtype.kind == "O":
         return np.array([hash(repr(row)) for row in X.tolist()], dtype=np.int64)
-    return np.array([hash(key) for key in row_bytes(X)], dtype=np.int64)
+    return np.array(row_hashes(X), dtype=np.int64)
 
 
 def resolve_columns(X: Any, columns: Any, parameter: str) -> np.ndarray:

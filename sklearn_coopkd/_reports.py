@@ -20,4 +20,5 @@ def join_reports(
                 weight[key] = weight.get(key, 0) + n_success
             else:
                 total.setdefault(key, 0.0)
-    return {key: value / weight.get(key, 1) for key, value in total.items()}
+    means = {key: total[key] / n for key, n in weight.items()}
+    return total | means

@@ -94,7 +94,6 @@ class Generation:
     n_requested: int
     n_reached: int
     n_repeated: int
-    reports: list[tuple[dict[str, float], int]]  # of each call, and its successes
 
 
 class _MembersFailed(Exception):
@@ -151,6 +150,8 @@ class _Loop:
         self.data = (problem.X, problem.y, problem.classes, problem.sample_weight)
         # what became of the rows assigned in (round, student), lesson by lesson
         self.made: dict[tuple[int, int], list[Generation]] = {}
+        # the generator's report of each call of a round, and its successes
+        self.reports: dict[int, list[tuple[dict[str, float], int]]] = {}
 
     # fitting
 
@@ -317,12 +318,15 @@ class _Loop:
             )
             for teacher, sources, pool in jobs
         )
+        self.reports.setdefault(
+            round_, [(made.report, int(made.success.sum())) for made in results]
+        )
         return {key: (sources_of[key], made) for key, made in zip(sources_of, results)}
 
     def _lesson(self, exclusion, plan, made, student, round_) -> Lesson | None:
         """Everything the student has been taught: earlier rounds and this one."""
         rows, assigned = plan.rows, plan.assigned
-        parts, teachers, sources, reports = [], [], [], []
+        parts, teachers, sources = [], [], []
         n_requested = 0
         for fold, child in self.folds.children(exclusion).items():
             tested = self.folds.test[fold][rows]
@@ -331,7 +335,6 @@ class _Loop:
                 if not len(wanted):
                     continue
                 offered, samples = made[child, i]
-                reports.append((samples.report, int(samples.success.sum())))
                 n_requested += len(wanted)
                 at = np.searchsorted(offered, wanted)
                 at = at[samples.success[at]]
@@ -344,7 +347,7 @@ class _Loop:
         n_reached = sum(map(len, sources))
 
         def record(n_kept):
-            entry = Generation(n_requested, n_reached, n_reached - n_kept, reports)
+            entry = Generation(n_requested, n_reached, n_reached - n_kept)
             if exclusion in (self.folds.gates or {self.folds.root}):
                 self.made.setdefault((round_, student), []).append(entry)
 
@@ -456,13 +459,15 @@ class _Loop:
                 self.states[round_][exclusion][j] = before
 
     def _records(self, round_, plan, before, after, accepted):
+        generator = join_reports(self.reports.get(round_, []))
         return [
             {
                 "round": round_,
                 "student": member.name,
                 "deficient": int(plan.deficient[j].sum()),
                 "taught": int(plan.assigned[:, j].any(axis=0).sum()),
-                "generation": _summary(self.made.get((round_, j), [])),
+                **_summary(self.made.get((round_, j), [])),
+                "generator": generator,
                 "score_before": float(before[j]),
                 "score_after": float(after[j]),
                 "accepted": bool(accepted[j]),
@@ -510,14 +515,13 @@ class _Loop:
         )
 
 
-def _summary(made: list[Generation]) -> dict[str, float]:
-    """Counts of the lessons of one student, and the generator's own report."""
-    own = {
-        "n_requested": sum(m.n_requested for m in made),
-        "n_reached": sum(m.n_reached for m in made),
-        "n_repeated": sum(m.n_repeated for m in made),
+def _summary(made: list[Generation]) -> dict[str, int]:
+    """Counts of the lessons of one student, added up."""
+    return {
+        "requested": sum(m.n_requested for m in made),
+        "reached": sum(m.n_reached for m in made),
+        "repeated": sum(m.n_repeated for m in made),
     }
-    return own | join_reports(report for m in made for report in m.reports)
 
 
 def run_rounds(

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from sklearn_coopkd._codec import TableCodec
+from sklearn_coopkd._codec import Decoder, TableCodec
 from sklearn_coopkd._containers import (
     as_table,
     concat_rows,
@@ -53,9 +53,7 @@ CONTAINERS = {
     "float32": np.random.RandomState(0).rand(12, 4).astype(np.float32),
     "int8": np.random.RandomState(0).randint(-99, 99, (12, 4)).astype(np.int8),
     "bool": np.random.RandomState(0).rand(12, 4) < 0.5,
-    "object": np.array(
-        [[1.5, "a", None], [2.0, "b", 3.0], [np.nan, "a", 1.0]] * 4, object
-    ),
+    "object": np.array([[1.5, "a", None], [2, "b", 3.0], [np.nan, "a", 1]] * 4, object),
     "text": np.array([["a", "b"], ["c", "b"]] * 6),
     "pandas": mixed_frame(),
     "floats": mixed_frame()[["float", "gaps"]],
@@ -84,9 +82,16 @@ def assert_same(a, b):
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_codec_round_trip(name):
     X = CONTAINERS[name]
-    codec = TableCodec(X)
     rows = np.array([3, 3, 0, 11, 5])
-    assert_same(codec.decode(codec.Z[rows]), take_rows(X, rows))
+    pool, sources = take_rows(X, np.arange(4)), take_rows(X, np.arange(4, 12))
+    decoder = Decoder(TableCodec(pool), sources)
+    Z = decoder.codec.Z, decoder.Z
+    stacked = sparse.vstack(Z, format="csr") if sparse.issparse(Z[0]) else np.vstack(Z)
+    assert_same(decoder.decode(stacked[rows], rows), take_rows(X, rows))
+    # from other rows of the pool, all cells but values of their own have to be built
+    others = np.array([0, 0, 1, 1, 2])
+    moved = decoder.decode(stacked[others[::-1]], others)
+    assert_same(take_rows(moved, np.array([2])), take_rows(X, others[2:3]))
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -186,5 +191,9 @@ def test_codec_round_trip_of_any_frame(rows):
     frame = pd.DataFrame(rows, columns=["number", "integer", "text"]).astype(
         {"number": float, "integer": "int64", "text": object}
     )
-    codec = TableCodec(frame)
-    pd.testing.assert_frame_equal(codec.decode(codec.Z), frame)
+    half = len(frame) // 2
+    if not half:
+        return
+    decoder = Decoder(TableCodec(frame.iloc[:half]), frame.iloc[half:])
+    new = decoder.decode(decoder.Z, np.arange(half, len(frame)))
+    pd.testing.assert_frame_equal(new, frame.iloc[half:].reset_index(drop=True))

@@ -7,8 +7,8 @@ import pytest
 from scipy import sparse
 
 from sklearn_coopkd import InterpolationGenerator, QuintessentialGenerator, RawGenerator
-from sklearn_coopkd._codec import TableCodec
-from sklearn_coopkd.generators._neighbors import Neighborhood
+from sklearn_coopkd._codec import Decoder, TableCodec
+from sklearn_coopkd.generators._neighbors import Anchors, Neighborhood
 
 
 class Certain:
@@ -28,6 +28,10 @@ def test_one_hot_groups_are_found():
     number = np.arange(4.0)[:, None]
     codec = TableCodec(np.hstack([flag, hot, number, hot, flag]))
     assert codec.groups.tolist() == [0, 1, 1, 1, 4, 5, 5, 5, 8]
+    in_csr = TableCodec(sparse.csr_array(codec.Z))
+    assert in_csr.groups.tolist() == codec.groups.tolist()
+    dummies = pd.get_dummies(pd.Series(list("abca")))
+    assert TableCodec(dummies).groups.tolist() == [0, 0, 0]
     assert codec.kinds.tolist() == ["category"] * 4 + ["numeric"] + ["category"] * 4
     plain = TableCodec(np.hstack([hot, number]), categorical_features=None)
     assert set(plain.kinds) == {"numeric"}
@@ -40,6 +44,8 @@ def test_groups_may_be_named():
     assert set(codec.kinds) == {"category"}
     with pytest.raises(ValueError, match="`categorical_features` names a column"):
         TableCodec(frame, categorical_features=[["a", "z"]])
+    with pytest.raises(ValueError, match="names column 'a' twice"):
+        TableCodec(frame, categorical_features=[["a", "b"], ["c", "a"]])
 
 
 def test_a_group_changes_as_one():
@@ -54,8 +60,8 @@ def test_a_group_changes_as_one():
         assert made.X_pseudo[0, 1:4].sum() == 1
         assert made.X_pseudo[0, 4] >= 0.2
     # two values of the group differ, one change is counted
-    codec = TableCodec(np.vstack([X_pool, X]), n_known=4)
-    rows = Neighborhood(codec, np.array([0, 0, 1, 1]), np.array([1]), np.ones(5, bool))
+    anchors = Anchors(TableCodec(X_pool), np.array([0, 0, 1, 1]), np.ones(5, bool))
+    rows = Neighborhood(anchors, X, np.array([1]))
     moved = np.array([[5.0, 0.0, 0.0, 1.0, 0.2]])
     distance, changed = rows.moves(moved)
     assert (distance.tolist(), changed.tolist()) == ([1.0], [1])
@@ -78,10 +84,14 @@ def test_values_typical_of_the_class_change_first():
     )
     y = np.array([1] * 6 + [0] * 6)
     source = pd.DataFrame({"first": ["w"], "second": ["t"]})
-    codec = TableCodec(pd.concat([frame, source], ignore_index=True), n_known=12)
-    rows = Neighborhood(codec, y, np.array([1]), np.ones(2, bool))
+    anchors = Anchors(TableCodec(frame), y, np.ones(2, bool))
+    decoder = Decoder(anchors.codec, source)
+    rows = Neighborhood(anchors, decoder.Z, np.array([1]))
     pairs = rows.pairs(np.array([0]), np.array([0]))  # toward ("v", "u")
-    quarter, end = (codec.decode(rows.at(pairs, np.array([t]))) for t in (0.25, 0.75))
+    quarter, end = (
+        decoder.decode(rows.at(pairs, np.array([t])), np.array([12]))
+        for t in (0.25, 0.75)
+    )
     assert quarter.iloc[0].tolist() == ["w", "u"]
     assert end.iloc[0].tolist() == ["v", "u"]
 
@@ -90,9 +100,12 @@ def test_the_same_in_csr():
     X_pool = np.array([[1.0, 1, 0], [1, 0, 1], [0, 1, 0], [0, 0, 1]])
     y_pool = np.array([1, 1, 0, 0])
     X = np.array([[0.0, 0, 1]])
-    codec = TableCodec(sparse.csr_array(np.vstack([X_pool, X])), n_known=4)
+    codec = TableCodec(sparse.csr_array(X_pool))
     assert set(codec.kinds) == {"category"}
-    rows = Neighborhood(codec, y_pool, np.array([1]), np.ones(3, bool))
+    codec.groups = np.arange(3)  # (columns 1 and 2 happen to be a group)
+    rows = Neighborhood(
+        Anchors(codec, y_pool, np.ones(3, bool)), sparse.csr_array(X), np.array([1])
+    )
     pairs = rows.pairs(np.array([0]), np.array([0]))
     # the first column tells the classes apart, the others do not
     assert rows.at(pairs, np.array([0.25])).toarray().tolist() == [[1, 0, 1]]
@@ -105,11 +118,20 @@ def test_ordered_categories_move_through_what_lies_between():
     frame = pd.DataFrame({"level": column, "x": [0.1, 0.5, 0.9, 0.95]})
     codec = TableCodec(frame)
     assert codec.Z[:, 0].tolist() == [0, 1, 2, 2]  # ranks of what was observed
-    rows = Neighborhood(codec, np.ones(3, int), np.ones(1, int), np.ones(2, bool))
-    pairs = rows.pairs(np.array([0]), np.array([0]))
-    middle = codec.decode(rows.at(pairs, np.array([0.5])))
-    assert middle["level"].tolist() == ["c"]
-    assert middle["level"].dtype == frame["level"].dtype
+    other = frame.iloc[:2].assign(
+        level=pd.Categorical(["b", "a"], categories=levels, ordered=True)
+    )
+    decoder = Decoder(codec, other)
+    assert decoder.Z[:, 0].tolist() == [0.5, 0]
+    rows = Neighborhood(
+        Anchors(codec, np.ones(4, int), np.ones(2, bool)), decoder.Z, np.ones(2, int)
+    )
+    # (a level that the pool does not have is left, never reached)
+    pairs = rows.pairs(np.array([0, 0, 1]), np.array([2, 2, 2]))
+    moved = rows.at(pairs, np.array([0.01, 0.9, 0.5]))
+    made = decoder.decode(moved, np.array([4, 4, 5]))
+    assert made["level"].tolist() == ["c", "e", "c"]
+    assert made["level"].dtype == frame["level"].dtype
 
 
 def _texts(n):
@@ -160,23 +182,27 @@ def test_objects_that_are_numbers_move_as_numbers():
     X = np.array([[1, 0.2, "a"], [5, 0.9, "b"], [7, None, "b"]], dtype=object)
     codec = TableCodec(X)
     assert codec.kinds.tolist() == ["integer", "numeric", "category"]
-    assert codec.decode(codec.Z).tolist() == X.tolist()
-    frame = pd.DataFrame(X[:, :2])
-    codec = TableCodec(frame)
-    assert codec.kinds.tolist() == ["integer", "numeric"]
-    pd.testing.assert_frame_equal(codec.decode(codec.Z), frame)
+    decoder = Decoder(codec, X)
+    Z = decoder.Z + np.array([[2, 0, 0], [0, 0.5, 0], [1, 0, 0]])
+    made = decoder.decode(Z, np.arange(3, 6))
+    assert repr(made.tolist()) == "[[3, 0.2, 'a'], [5, 1.4, 'b'], [8, None, 'b']]"
+    in_frame = Decoder(TableCodec(pd.DataFrame(X)), pd.DataFrame(X))
+    pd.testing.assert_frame_equal(
+        in_frame.decode(Z, np.arange(3, 6)), pd.DataFrame(made)
+    )
 
 
 @pytest.mark.parametrize(
     ("bounds", "message"),
     [
         ({"z": (0, 1)}, "`bounds` names a column that X does not have: 'z'"),
+        ({"t": (0, 1)}, "`bounds` names column 't', which does not hold numbers"),
         ({"x": (2, 1)}, r"`bounds` of column 'x' must be \(least, largest\)"),
         ({"x": 3}, r"`bounds` of column 'x' must be \(least, largest\)"),
     ],
 )
 def test_bad_bounds(bounds, message):
-    frame = pd.DataFrame({"x": [0.0, 1.0, 2.0]})
+    frame = pd.DataFrame({"x": [0.0, 1.0, 2.0], "t": list("aab")})
     with pytest.raises(ValueError, match=message):
         QuintessentialGenerator(bounds=bounds).generate(
             Certain(), frame, [0, 1, 1], frame, [0, 1, 1]
@@ -200,8 +226,9 @@ def test_bounds_hold_and_still_succeed():
 
 def test_interpolation_by_hand():
     X_pool = np.array([[4.0, 4.0], [9.0, 9.0], [50.0, 50.0]])
+    X = np.repeat(np.linspace(0, 1e-6, 200)[:, None], 2, axis=1)
     made = InterpolationGenerator(n_neighbors=1).generate(
-        None, np.zeros((200, 2)), np.ones(200, int), X_pool, [1, 1, 0], random_state=0
+        None, X, np.ones(200, int), X_pool, [1, 1, 0], random_state=0
     )
     assert made.success.all()
     assert np.isnan(made.proba).all()
@@ -210,6 +237,10 @@ def test_interpolation_by_hand():
     assert x.min() > 0
     assert x.max() < 4
     assert x[:, 0].mean() == pytest.approx(2.0, abs=0.3)  # uniform along it
+    few = InterpolationGenerator(n_neighbors=1).generate(
+        None, X[50:60], np.ones(10, int), X_pool, [1, 1, 0], random_state=0
+    )
+    assert np.array_equal(few.X_pseudo, x[50:60])  # whoever else is there
     nobody = InterpolationGenerator().generate(
         None, np.zeros((1, 2)), [2], X_pool, [1, 1, 0]
     )

@@ -1,13 +1,20 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklearn_coopkd import _responses
-from sklearn_coopkd._responses import Responder, _forest_proba, class_proba, unwrapped
+from sklearn_coopkd._responses import (
+    Responder,
+    _forest_proba,
+    _single_precision,
+    class_proba,
+    unwrapped,
+)
 
 
 def _frame(X):
@@ -37,16 +44,38 @@ def test_what_a_forest_must_check_itself(iris, monkeypatch):
     forest = RandomForestClassifier(5, random_state=0).fit(X, y)
     gaps = X.copy()
     gaps[0, 0] = np.nan
-    assert _forest_proba(forest, gaps) is None
-    assert _forest_proba(forest, X[:, :3]) is None
-    assert _forest_proba(forest, X.tolist()) is None
-    assert _forest_proba(forest, _frame(X)) is None
     named = RandomForestClassifier(5, random_state=0).fit(_frame(X), y)
-    assert _forest_proba(named, X) is None
-    assert _forest_proba(named, _frame(X).iloc[:, ::-1]) is None
+    for model, table in [
+        (forest, gaps),
+        (forest, X[:, :3]),
+        (forest, X.tolist()),
+        (forest, _frame(X)),
+        (named, X),
+        (named, _frame(X).iloc[:, ::-1]),
+    ]:
+        assert _single_precision(model, table) is None
+    with pytest.raises(ValueError, match="3 features"):
+        class_proba(forest, X[:, :3], np.arange(3))
     monkeypatch.setattr(_responses, "MAX_FOREST_ROWS", 10)
     assert _forest_proba(forest, X) is None
     assert np.array_equal(class_proba(forest, X, np.arange(3)), forest.predict_proba(X))
+
+
+def test_a_pipeline_transforms_once(iris):
+    calls = []
+
+    def to_csr(X):
+        calls.append(len(X))
+        return sparse.csr_matrix(X)
+
+    X, y = iris
+    model = make_pipeline(
+        FunctionTransformer(to_csr), RandomForestClassifier(5, random_state=0)
+    ).fit(X, y)
+    calls.clear()
+    proba = class_proba(model, X, np.arange(3))
+    assert calls == [150]
+    assert np.array_equal(proba, model.predict_proba(X))
 
 
 def test_unwrapped(iris):

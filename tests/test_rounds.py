@@ -162,8 +162,8 @@ class Failing(Shift):
 def test_failures_are_not_taught():
     distiller = hand_distiller().set_params(generator=Failing()).fit(X_HAND, Y_HAND)
     assert distiller.transfer_matrix_.sum() == 0
-    made = distiller.history_[0]["generation"]
-    assert made["n_requested"] > made["n_reached"] == 0
+    first = distiller.history_[0]
+    assert first["requested"] > first["reached"] == first["repeated"] == 0
 
 
 def test_a_generator_may_hand_over_the_rows_themselves():

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_coopkd._containers import as_table, n_rows
+from sklearn_coopkd._containers import as_table, column_names, n_rows
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,18 @@ def check_call(X: Any, y: Any, X_pool: Any, y_pool: Any):
             "`y` and `y_pool` must have one entry per row of `X` and `X_pool`; got "
             f"{len(y)} for {n_rows(X)} and {len(y_pool)} for {n_rows(X_pool)} rows."
         )
-    if X.shape[1] != X_pool.shape[1] or type(X) is not type(X_pool):
+    if type(X) is not type(X_pool) or _schema(X) != _schema(X_pool):
         raise ValueError(
             "`X` and `X_pool` must be containers of the same kind with the same "
-            f"columns; got a {type(X).__name__} of shape {X.shape} and a "
-            f"{type(X_pool).__name__} of shape {X_pool.shape}."
+            f"columns and dtypes; got a {type(X).__name__} with {_schema(X)} and a "
+            f"{type(X_pool).__name__} with {_schema(X_pool)}."
         )
     return X, np.asarray(y), X_pool, np.asarray(y_pool)
+
+
+def _schema(X: Any) -> str:
+    """Columns and dtypes of a table in words."""
+    if hasattr(X, "dtypes"):
+        pairs = zip(column_names(X), X.dtypes)
+        return ", ".join(f"{name!r}: {dtype!r}" for name, dtype in pairs)
+    return f"{X.shape[1]} columns of {X.dtype}"

@@ -9,6 +9,7 @@ are handled here; every other table and teacher goes to the search.
 from __future__ import annotations
 
 import numpy as np
+from scipy import sparse
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
@@ -28,6 +29,8 @@ def offer_exact(search, teacher):
     if isinstance(teacher, DecisionTreeClassifier):
         find = _nearest_boxes
     elif isinstance(teacher, LinearClassifierMixin) and len(teacher.classes_) == 2:
+        if sparse.issparse(teacher.coef_):
+            return
         find = _nearest_half_space
     else:
         return
@@ -35,7 +38,7 @@ def offer_exact(search, teacher):
         return
     found, Z = find(search, teacher, rows)
     if len(found):
-        Z = search.rows.codec.settle(Z)
+        Z = search.rows.codec.settle(Z, search.rows.Z[found])
         search.offer(found, Z, search.ask_for(found, Z))
 
 
@@ -76,6 +79,7 @@ def _nearest_boxes(search, teacher, sources):
     rows, tree = search.rows, teacher.tree_
     if tree.n_leaves > MAX_LEAVES:
         return sources[:0], None
+    least, largest = _limits(rows)
     leaves, low, high = _leaf_boxes(tree)
     low[:, rows.integer] = np.ceil(low[:, rows.integer])
     high[:, rows.integer] = np.floor(high[:, rows.integer])
@@ -99,10 +103,10 @@ def _nearest_boxes(search, teacher, sources):
             reached = np.isfinite(distance[np.arange(len(part)), best])
             part, best = part[reached], best[reached]
             Z, single = rows.Z[part], rows.Z[part].astype(np.float32)
-            least, largest = low[useful][best], high[useful][best]
-            Z = np.where(single < least, least, Z)
+            below, above = low[useful][best], high[useful][best]
+            Z = np.where(single < below, np.maximum(below, least), Z)
             found.append(part)
-            made.append(np.where(single > largest, largest, Z))
+            made.append(np.where(single > above, np.minimum(above, largest), Z))
     if not found:
         return sources[:0], None
     return np.concatenate(found), np.concatenate(made)
@@ -116,12 +120,10 @@ def _box_distances(rows, sources, low, high):
         x = rows.Z[sources, j][:, None]
         single = x.astype(np.float32)  # what the tree compares
         # values stay inside what was observed and allowed
-        up = np.where(
-            (low[:, j] < least[j]) | (low[:, j] > largest[j]), np.inf, low[:, j]
-        )
-        down = np.where(
-            (high[:, j] < least[j]) | (high[:, j] > largest[j]), -np.inf, high[:, j]
-        )
+        up = np.maximum(low[:, j], least[j])
+        up = np.where(up > np.minimum(high[:, j], largest[j]), np.inf, up)
+        down = np.minimum(high[:, j], largest[j])
+        down = np.where(down < np.maximum(low[:, j], least[j]), -np.inf, down)
         with np.errstate(invalid="ignore"):  # infinite cells
             short = np.where(single < low[:, j], up - x, 0.0)
             short = np.where(single > high[:, j], x - down, short)

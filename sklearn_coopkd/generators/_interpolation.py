@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
-from sklearn_coopkd._codec import TableCodec
+from sklearn_coopkd._codec import Decoder, TableCodec
 from sklearn_coopkd._compat import Interval, StrOptions
-from sklearn_coopkd._containers import concat_rows, resolve_columns
+from sklearn_coopkd._containers import (
+    concat_rows,
+    resolve_columns,
+    row_bytes,
+    take_rows,
+)
+from sklearn_coopkd._reports import join_reports
 from sklearn_coopkd.generators._base import GeneratedSamples, check_call
-from sklearn_coopkd.generators._neighbors import Neighborhood
+from sklearn_coopkd.generators._neighbors import (
+    Anchors,
+    Neighborhood,
+    choose_anchors,
+    encoded_hashes,
+)
+
+# Source rows at a time: bounds the memory.
+BLOCK = 10_000
 
 
 class InterpolationGenerator(BaseEstimator):
@@ -26,6 +41,10 @@ class InterpolationGenerator(BaseEstimator):
     ----------
     n_neighbors : int, default=5
         One of this many nearest rows of the same class is drawn.
+
+    max_pool : int, default=2000
+        At most this many rows of the pool, an equal share of each class, are
+        considered as neighbours.
 
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
         As in :class:`QuintessentialGenerator`.
@@ -56,6 +75,7 @@ class InterpolationGenerator(BaseEstimator):
 
     _parameter_constraints: dict = {
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "max_pool": [Interval(Integral, 1, None, closed="left")],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "immutable_features": ["array-like", None],
     }
@@ -63,10 +83,12 @@ class InterpolationGenerator(BaseEstimator):
     def __init__(
         self,
         n_neighbors=5,
+        max_pool=2000,
         categorical_features="from_dtype",
         immutable_features=None,
     ):
         self.n_neighbors = n_neighbors
+        self.max_pool = max_pool
         self.categorical_features = categorical_features
         self.immutable_features = immutable_features
 
@@ -108,26 +130,43 @@ class InterpolationGenerator(BaseEstimator):
         self._validate_params()
         X, y, X_pool, y_pool = check_call(X, y, X_pool, y_pool)
         rng = check_random_state(random_state)
-        codec = TableCodec(
-            concat_rows([X_pool, X]), self.categorical_features, n_known=len(y_pool)
-        )
+        chosen = choose_anchors(y_pool, self.max_pool, rng)
+        seed = int(rng.randint(2**31 - 1)).to_bytes(8, "little")
+        codec = TableCodec(take_rows(X_pool, chosen), self.categorical_features)
         movable = ~resolve_columns(X, self.immutable_features, "immutable_features")
-        rows = Neighborhood(codec, y_pool, y, movable)
+        taboo = encoded_hashes(codec, X_pool)
+        anchors = Anchors(codec, y_pool[chosen], movable, taboo=taboo)
+        parts = [
+            self._generate_block(anchors, take_rows(X, rows), y[rows], seed)
+            for rows in np.split(np.arange(len(y)), range(BLOCK, len(y), BLOCK))
+        ]
+        return GeneratedSamples(
+            X_pseudo=concat_rows([part.X_pseudo for part in parts]),
+            success=np.concatenate([part.success for part in parts]),
+            proba=np.concatenate([part.proba for part in parts]),
+            report=join_reports((p.report, p.report["n_success"]) for p in parts),
+        )
+
+    def _generate_block(self, anchors, X, y, seed):
+        decoder = Decoder(anchors.codec, X)
+        rows = Neighborhood(anchors, decoder.Z, y)
         near, distance = rows.nearest(np.arange(len(y)), self.n_neighbors)
         n_near = np.isfinite(distance).sum(axis=1)
         order = np.argsort(distance, axis=1, kind="stable")
-        drawn, t = (rng.rand(len(y)) * n_near).astype(np.intp), rng.rand(len(y))
+        # drawn from the row itself: its company must not matter
+        which, t = _uniform(row_bytes(decoder.Z), seed)
+        drawn = (which * n_near).astype(np.intp)
         source = np.flatnonzero(n_near)
-        pairs = rows.pairs(source, near[source, order[source, drawn[source]]])
-        Z = codec.Z[len(y_pool) :].copy()
+        Z = decoder.Z
         if len(source):
+            pairs = rows.pairs(source, near[source, order[source, drawn[source]]])
             Z = rows.replaced(source, rows.at(pairs, t[source]))
         success = n_near > 0
         copies = rows.is_copy(np.arange(len(y)), Z) & success
         success &= ~copies
         moved, changed = rows.moves(Z)
         return GeneratedSamples(
-            X_pseudo=codec.decode(Z),
+            X_pseudo=decoder.decode(Z, len(anchors.y) + np.arange(len(y))),
             success=success,
             proba=np.full(len(y), np.nan),
             report={
@@ -140,3 +179,10 @@ class InterpolationGenerator(BaseEstimator):
                 else 0.0,
             },
         )
+
+
+def _uniform(keys, seed):
+    """Two numbers in [0, 1) for each key, always the same for the same seed."""
+    words = [blake2b(key, digest_size=16, key=seed).digest() for key in keys]
+    drawn = np.frombuffer(b"".join(words), dtype="<u8").reshape(-1, 2)
+    return (drawn >> np.uint64(11)).astype(np.float64).T / 2**53

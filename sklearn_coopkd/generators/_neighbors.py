@@ -14,7 +14,7 @@ from scipy import sparse
 from sklearn.metrics.pairwise import euclidean_distances
 
 from sklearn_coopkd._codec import CATEGORY, FIXED, INTEGER
-from sklearn_coopkd._containers import row_bytes
+from sklearn_coopkd._containers import row_hashes, take_rows
 
 # Bounds the memory: cells of a distance matrix.
 MAX_DISTANCE_CELLS = 4_000_000
@@ -37,29 +37,57 @@ class Pairs:
         return Pairs(self.source[rows], *(p if p is None else p[rows] for p in parts))
 
 
-class Neighborhood:
-    """One block of sources and the pool of rows that they may move toward.
+def choose_anchors(y_pool, max_pool, rng):
+    """At most `max_pool` rows, an equal share of each class, in their order.
+
+    Does not depend on the sources: what is made of a row must not change with its
+    company in the call.
+    """
+    labels, codes = np.unique(y_pool, return_inverse=True)
+    share = max(1, max_pool // max(1, len(labels)))
+    drawn = [np.empty(0, dtype=np.intp)]
+    for code in range(len(labels)):
+        rows = np.flatnonzero(codes == code)
+        if len(rows) > share:
+            rows = rng.choice(rows, share, replace=False)
+        drawn.append(rows)
+    return np.sort(np.concatenate(drawn))
+
+
+def encoded_hashes(codec, X):
+    """Keys of the encoded rows of a table, in bounded memory."""
+    keys: set[int] = set()
+    step = max(1, MAX_DISTANCE_CELLS // X.shape[1])
+    for begin in range(0, X.shape[0], step):
+        rows = np.arange(begin, min(begin + step, X.shape[0]))
+        keys.update(row_hashes(codec.encode(take_rows(X, rows))))
+    return keys
+
+
+class Anchors:
+    """The pool of rows that sources may move toward; the same for all sources.
 
     Parameters
     ----------
     codec : TableCodec
-        Of the pool's rows followed by the sources' rows.
+        Of the pool.
 
-    y_pool, y : ndarray of shape (n_pool,) and (n_sources,)
+    y : ndarray of shape (n_pool,)
 
     movable : ndarray of shape (n_features,), dtype=bool
         Columns that the caller allows to change.
 
     bounds : ndarray of shape (2, n_features), default=None
         Least and largest value that a cell may be moved to.
+
+    taboo : set, default=None
+        Keys (`row_bytes`, hashed) of encoded rows that nothing may copy; None: the
+        pool's.
     """
 
-    def __init__(self, codec, y_pool, y, movable, bounds=None):
-        n_pool = len(y_pool)
-        self.codec = codec
-        self.Z_pool, self.Z = codec.Z[:n_pool], codec.Z[n_pool:]
+    def __init__(self, codec, y, movable, bounds=None, taboo=None):
+        self.codec, self.Z, self.y = codec, codec.Z, y
         self.is_sparse = sparse.issparse(codec.Z)
-        self.y, self.y_pool = y, y_pool
         groups = codec.groups
         self.movable = movable & (codec.kinds != FIXED)
         # a group moves if all its columns may
@@ -68,50 +96,105 @@ class Neighborhood:
         self.integer = codec.kinds == INTEGER
         if bounds is None:
             bounds = np.tile([[-np.inf], [np.inf]], (1, len(movable)))
-        self.bounds = bounds
-        self.center, self.scale = self._center_and_scale()
-        self.embedding = self._embedding()
-        cells = row_bytes(self.Z_pool)
-        self._taboo = set(cells)
+        self.bounds = bounds.copy()
+        self.bounds[0, self.integer] = np.ceil(bounds[0, self.integer])
+        self.bounds[1, self.integer] = np.floor(bounds[1, self.integer])
+        cells = row_hashes(self.Z)
+        self.taboo = set(cells) if taboo is None else taboo
         # a repeated row must not fill all places among the nearest anchors
         first: dict[tuple, int] = {}
-        for row, key in enumerate(zip(cells, y_pool.tolist())):
+        for row, key in enumerate(zip(cells, y.tolist())):
             first.setdefault(key, row)
-        self.is_anchor = np.zeros(n_pool, dtype=bool)
+        self.is_anchor = np.zeros(len(y), dtype=bool)
         self.is_anchor[list(first.values())] = True
+        self.labels, self.class_ = np.unique(y, return_inverse=True)
+        self._evidence: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        if not self.is_sparse:
+            self._fit_scale()
+        self.points = self.embed(self.Z)
 
-    def is_copy(self, sources, Z):
-        """Whether rows made from the sources copy them, or a row of the pool."""
-        made, own = row_bytes(Z), row_bytes(self.Z[sources])
-        copies = [new == old or new in self._taboo for new, old in zip(made, own)]
-        return np.array(copies, dtype=bool)
-
-    # columns
-
-    def _center_and_scale(self):
-        """Mean and standard deviation of each column of the pool; 1 for categories."""
-        if self.is_sparse:
-            return None, None
-        known = np.isfinite(self.Z_pool)
+    def _fit_scale(self):
+        """Mean, standard deviation and median of each column; 1 for categories."""
+        known = np.isfinite(self.Z)
         count = np.maximum(known.sum(axis=0), 1)
-        mean = np.where(known, self.Z_pool, 0).sum(axis=0) / count
-        square = (np.where(known, self.Z_pool, mean) - mean) ** 2
+        mean = np.where(known, self.Z, 0).sum(axis=0) / count
+        square = (np.where(known, self.Z, mean) - mean) ** 2
         std = np.sqrt(square.sum(axis=0) / count)
-        return mean, np.where(self.whole | (std == 0), 1.0, std)
+        self.center = mean
+        self.scale = np.where(self.whole | (std == 0), 1.0, std)
+        self.typical = np.nan_to_num(_column_medians(self.Z))
 
-    def _embedding(self):
+    def embed(self, Z):
         """Numeric columns in units of their scale; a missing cell counts as typical."""
         if self.is_sparse:
-            return self.Z_pool, self.Z
+            if not np.isfinite(Z.data).all():
+                Z = Z.copy()
+                Z.data = np.where(np.isfinite(Z.data), Z.data, 0.0)
+            return Z
         numeric = self.movable & ~self.whole
-        Z = self.codec.Z[:, numeric]
+        Z = Z[:, numeric]
         missing = ~np.isfinite(Z)
         if missing.any():
-            typical = np.nan_to_num(_column_medians(self.Z_pool[:, numeric]))
-            Z = np.where(missing, typical, Z)
+            Z = np.where(missing, self.typical[numeric], Z)
         # centred: the distances of large numbers would be lost to rounding
-        Z = (Z - self.center[numeric]) / self.scale[numeric]
-        return Z[: len(self.y_pool)], Z[len(self.y_pool) :]
+        return (Z - self.center[numeric]) / self.scale[numeric]
+
+    def evidence(self, j):
+        """Values of a column, and the log-probability of each class given the value."""
+        if j not in self._evidence:
+            known = np.isfinite(self.Z[:, j])
+            values, at = np.unique(self.Z[known, j], return_inverse=True)
+            count = np.ones((len(values), len(self.labels)))
+            np.add.at(count, (at, self.class_[known]), 1)
+            table = np.log(count / count.sum(axis=1, keepdims=True))
+            self._evidence[j] = (values, table)
+        return self._evidence[j]
+
+    def sparse_evidence(self):
+        """For CSR: how much a stored cell speaks for each class, (n_classes, d)."""
+        if -1 not in self._evidence:
+            n = len(self.class_)
+            member = sparse.csr_array(
+                (np.ones(n), (self.class_, np.arange(n))), shape=(len(self.labels), n)
+            )
+            stored = self.Z.copy()
+            stored.data = (stored.data != 0).astype(np.float64)
+            ones = np.asarray((member @ stored).todense()) + 1.0
+            zeros = np.bincount(self.class_)[:, None] + 2.0 - ones
+            gain = np.log(ones / ones.sum(axis=0)) - np.log(zeros / zeros.sum(axis=0))
+            self._evidence[-1] = (gain, gain)
+        return self._evidence[-1][0]
+
+
+class Neighborhood:
+    """One block of sources among the anchors.
+
+    Parameters
+    ----------
+    anchors : Anchors
+
+    Z : ndarray of shape (n_sources, n_features)
+        Encoded sources.
+
+    y : ndarray of shape (n_sources,)
+    """
+
+    def __init__(self, anchors, Z, y):
+        self.anchors = anchors
+        self.Z, self.y = Z, y
+        self.codec, self.Z_pool, self.y_pool = anchors.codec, anchors.Z, anchors.y
+        self.is_sparse, self.bounds = anchors.is_sparse, anchors.bounds
+        self.movable, self.whole = anchors.movable, anchors.whole
+        self.integer = anchors.integer
+        self.scale = None if self.is_sparse else anchors.scale
+        self.points = anchors.embed(Z)
+
+    def is_copy(self, sources, Z):
+        """Whether rows made from the sources copy them, or a real row."""
+        made, own = row_hashes(Z), row_hashes(self.Z[sources])
+        taboo = self.anchors.taboo
+        copies = [new == old or new in taboo for new, old in zip(made, own)]
+        return np.array(copies, dtype=bool)
 
     def by_group(self, cells, combine=np.add):
         """Cells (n, n_features) of whole columns joined to those of their groups."""
@@ -139,9 +222,9 @@ class Neighborhood:
             t = np.repeat(t, np.diff(change.indptr))
             flip_at = pairs.flip_at.data
             change.data = change.data * np.where(flip_at < 0, t, t >= flip_at)
-            return self.codec.settle((pairs.start + change).tocsr())
+            return self.codec.settle((pairs.start + change).tocsr(), pairs.start)
         t = t[:, None]
-        moved = self.codec.settle(pairs.start + t * pairs.step)
+        moved = self.codec.settle(pairs.start + t * pairs.step, pairs.start)
         if self.whole.any():
             flipped = np.where(t >= pairs.flip_at, pairs.end, pairs.start)
             moved = np.where(self.whole, flipped, moved)
@@ -169,27 +252,24 @@ class Neighborhood:
     # anchors
 
     def pairs(self, source, anchor):
+        """Sources with their anchors; cells that may not move stay."""
         start, end = self.Z[source], self.Z_pool[anchor]
+        low, high = self.bounds
         if self.is_sparse:
             step = (end - start).tocsr()
             step.sort_indices()
-            stays = ~self.movable[step.indices]
+            stays = ~self.movable[step.indices] | ~np.isfinite(step.data)
             if np.isfinite(self.bounds).any():
-                for point in (start, start + step):
-                    there = np.asarray(
-                        point[
-                            np.repeat(np.arange(len(source)), np.diff(step.indptr)),
-                            step.indices,
-                        ]
-                    ).ravel()
-                    stays |= there < self.bounds[0][step.indices]
-                    stays |= there > self.bounds[1][step.indices]
+                row = np.repeat(np.arange(len(source)), np.diff(step.indptr))
+                for point in (start, end):
+                    cells = np.asarray(point[row, step.indices]).ravel()
+                    stays |= (cells < low[step.indices]) | (cells > high[step.indices])
             step.data[stays] = 0
             step.eliminate_zeros()
             return Pairs(source, start, step, None, self._sparse_flips(source, step))
-        low, high = self.bounds
         stays = ~self.movable | ~np.isfinite(start) | ~np.isfinite(end)
         stays |= (start < low) | (start > high)
+        stays |= self.whole & ((end < low) | (end > high))
         stays = self.by_group(stays, np.logical_or)
         end = np.where(stays, start, np.where(self.whole, end, np.clip(end, low, high)))
         step = step_between(start, end)
@@ -200,9 +280,11 @@ class Neighborhood:
         if not self.whole.any():
             return None
         gain = np.zeros(start.shape)
+        class_ = np.searchsorted(self.anchors.labels, self.y[source])
         for j in np.flatnonzero(self.whole & self.movable):
-            values, table = self._evidence(j)
-            class_ = np.searchsorted(self._pool_labels(), self.y[source])
+            values, table = self.anchors.evidence(j)
+            if not len(values):
+                continue
             for sign, point in ((1, end), (-1, start)):
                 known = np.isfinite(point[:, j])
                 at = np.searchsorted(values, point[known, j]).clip(0, len(values) - 1)
@@ -220,47 +302,32 @@ class Neighborhood:
         rank /= np.maximum((differs & first).sum(axis=1), 1)[:, None]
         return rank[:, groups]
 
-    def _pool_labels(self):
-        return np.unique(self.y_pool)
-
-    def _evidence(self, j):
-        """Values of a column, and the log-probability of each class given the value."""
-        column = self.Z_pool[:, j]
-        known = np.isfinite(column)
-        values, at = np.unique(column[known], return_inverse=True)
-        labels, class_ = np.unique(self.y_pool, return_inverse=True)
-        count = np.ones((len(values), len(labels)))
-        np.add.at(count, (at, class_[known]), 1)
-        return values, np.log(count / count.sum(axis=1, keepdims=True))
-
     def _sparse_flips(self, source, step):
         """The same for CSR, where a whole cell appears or vanishes."""
         flip_at = np.full(step.nnz, -1.0)
         cells = np.flatnonzero(self.whole[step.indices])
         if len(cells):
-            labels, class_ = np.unique(self.y_pool, return_inverse=True)
-            member = sparse.csr_array(
-                (np.ones(len(class_)), (class_, np.arange(len(class_)))),
-                shape=(len(labels), len(class_)),
-            )
-            ones = np.asarray((member @ (self.Z_pool != 0)).todense()) + 1.0
-            zeros = np.bincount(class_)[:, None] + 2.0 - ones
-            gain = np.log(ones / ones.sum(axis=0)) - np.log(zeros / zeros.sum(axis=0))
             row = np.repeat(np.arange(len(source)), np.diff(step.indptr))[cells]
-            class_ = np.searchsorted(labels, self.y[source])[row]
-            value = np.sign(step.data[cells]) * gain[class_, step.indices[cells]]
-            order = np.lexsort((-value, row))
-            count = np.bincount(row, minlength=len(source))
+            class_ = np.searchsorted(self.anchors.labels, self.y[source])[row]
+            evidence = self.anchors.sparse_evidence()
+            value = np.sign(step.data[cells]) * evidence[class_, step.indices[cells]]
+            # cells of a group change together: one place in the order for each
+            group = self.codec.groups[step.indices[cells]].astype(np.int64)
+            unit, of_unit = np.unique(row * step.shape[1] + group, return_inverse=True)
+            unit_value = np.bincount(of_unit, value)
+            unit_row = unit // step.shape[1]
+            order = np.lexsort((-unit_value, unit_row))
+            count = np.bincount(unit_row, minlength=len(source))
             begin = np.repeat(np.cumsum(count) - count, count)
-            rank = np.empty(len(cells))
-            rank[order] = np.arange(len(cells)) - begin + 0.5
-            flip_at[cells] = rank / count[row]
+            rank = np.empty(len(unit))
+            rank[order] = np.arange(len(unit)) - begin + 0.5
+            flip_at[cells] = (rank / count[unit_row])[of_unit]
         return sparse.csr_array((flip_at, step.indices, step.indptr), shape=step.shape)
 
     def by_class(self, sources):
         """Positions of sources, and pool rows, of each class; in bounded batches."""
         for label in np.unique(self.y[sources]):
-            pool = np.flatnonzero((self.y_pool == label) & self.is_anchor)
+            pool = np.flatnonzero((self.y_pool == label) & self.anchors.is_anchor)
             if not len(pool):
                 continue
             rows = np.flatnonzero(self.y[sources] == label)
@@ -280,7 +347,7 @@ class Neighborhood:
     def squared_distances(self, rows, pool):
         """Between sources and pool rows; infinite to a copy of the source."""
         distance = np.zeros((len(rows), len(pool)))
-        pool_points, points = self.embedding
+        pool_points, points = self.anchors.points, self.points
         if points.shape[1]:
             distance += euclidean_distances(
                 points[rows], pool_points[pool], squared=True
@@ -300,11 +367,16 @@ class Neighborhood:
         row, other = np.nonzero(distance <= 1e-9)
         if self.is_sparse:
             distance[row, other] = np.inf
-        else:
-            start, end = self.Z[rows[row]], self.Z_pool[pool[other]]
-            moves = np.isfinite(start) & np.isfinite(end) & self.movable
-            same = ~(moves & (start != end)).any(axis=1)
-            distance[row[same], other[same]] = np.inf
+            return distance
+        movable = np.flatnonzero(self.movable)
+        step = max(1, MAX_DISTANCE_CELLS // max(1, len(movable)))
+        for begin in range(0, len(row), step):
+            part = slice(begin, begin + step)
+            start = self.Z[np.ix_(rows[row[part]], movable)]
+            end = self.Z_pool[np.ix_(pool[other[part]], movable)]
+            moves = np.isfinite(start) & np.isfinite(end) & (start != end)
+            same = ~moves.any(axis=1)
+            distance[row[part][same], other[part][same]] = np.inf
         return distance
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
-from sklearn_coopkd._codec import FIXED, TableCodec
+from sklearn_coopkd._codec import FIXED, Decoder, TableCodec
 from sklearn_coopkd._compat import Interval, StrOptions
 from sklearn_coopkd._containers import (
     column_names,
@@ -31,8 +31,13 @@ from sklearn_coopkd._reports import join_reports
 from sklearn_coopkd._responses import unwrapped
 from sklearn_coopkd.generators._base import GeneratedSamples, check_call
 from sklearn_coopkd.generators._exact import offer_exact
-from sklearn_coopkd.generators._neighbors import Neighborhood
-from sklearn_coopkd.generators._search import Search
+from sklearn_coopkd.generators._neighbors import (
+    Anchors,
+    Neighborhood,
+    choose_anchors,
+    encoded_hashes,
+)
+from sklearn_coopkd.generators._search import Asked, Search
 from sklearn_coopkd.generators._walks import WAYPOINTS, segment, swap
 
 # Bounds the memory: cells of all candidates of a block of sources.
@@ -197,36 +202,36 @@ class QuintessentialGenerator(BaseEstimator):
 
     def _generate(self, teacher, X, y, X_pool, y_pool, rng):
         """Compute `generate` for validated input."""
-        chosen = _anchor_rows(y_pool, self.max_pool, rng)
-        anchors, y_anchors = take_rows(X_pool, chosen), y_pool[chosen]
-        # results do not depend on the company of a row, so blocks bound the memory
+        chosen = choose_anchors(y_pool, self.max_pool, rng)
+        codec = TableCodec(take_rows(X_pool, chosen), self.categorical_features)
+        movable = ~resolve_columns(X, self.immutable_features, "immutable_features")
+        bounds = _bounds(X, self.bounds, codec)
+        taboo = None
+        if len(chosen) < len(y_pool):
+            taboo = encoded_hashes(codec, X_pool)
+        anchors = Anchors(codec, y_pool[chosen], movable, bounds, taboo)
+        _check_movable(X, codec, movable, anchors)
+        asked = Asked(teacher, anchors)
+        # what becomes of a row does not depend on others: blocks bound the memory
         width = X.shape[1]
+        if anchors.is_sparse:
+            width = 1 + codec.Z.nnz // max(1, len(chosen))
         per_anchor = width if self.method == "swap" else len(WAYPOINTS)
         step = max(1, MAX_SEARCH_CELLS // (self.n_neighbors * width * per_anchor))
         parts = [
-            self._generate_block(
-                teacher, take_rows(X, rows), y[rows], anchors, y_anchors
-            )
+            self._generate_block(asked, anchors, take_rows(X, rows), y[rows])
             for rows in np.split(np.arange(len(y)), range(step, len(y), step))
         ]
         made = parts[0] if len(parts) == 1 else _joined(parts)
-        if len(chosen) < len(y_pool):
-            _refuse_copies(made, X_pool)
         made.report["n_duplicates"] = _count_repeats(made, y)
         return made
 
-    def _generate_block(self, teacher, X, y, anchors, y_anchors):
-        n_pool = len(y_anchors)
-        codec = TableCodec(
-            concat_rows([anchors, X]), self.categorical_features, n_known=n_pool
-        )
-        movable = ~resolve_columns(X, self.immutable_features, "immutable_features")
-        _check_movable(X, codec, movable)
-        bounds = _bounds(X, self.bounds)
-        rows = Neighborhood(codec, y_anchors, y, movable, bounds)
-        search = Search(teacher, rows, self.alpha)
+    def _generate_block(self, asked, anchors, X, y):
+        decoder = Decoder(anchors.codec, X)
+        rows = Neighborhood(anchors, decoder.Z, y)
+        search = Search(asked, rows, decoder, self.alpha)
         if self.method == "swap":
-            offer_exact(search, unwrapped(teacher))
+            offer_exact(search, unwrapped(asked.teacher))
         pairs = search.pair_with_anchors(
             np.flatnonzero(~search.solved), self.n_neighbors
         )
@@ -240,7 +245,7 @@ class QuintessentialGenerator(BaseEstimator):
         distance, changed = rows.moves(Z)
         n_success = int(success.sum())
         return GeneratedSamples(
-            X_pseudo=codec.decode(Z),
+            X_pseudo=decoder.decode(Z, len(anchors.y) + np.arange(len(y))),
             success=success,
             proba=proba,
             report={
@@ -267,30 +272,15 @@ def _joined(parts):
     )
 
 
-def _anchor_rows(y_pool, max_pool, rng):
-    """At most `max_pool` rows, an equal share of each class, in their order.
-
-    Does not depend on the sources: what is made of a row must not change with its
-    company in the call.
-    """
-    labels, codes = np.unique(y_pool, return_inverse=True)
-    share = max(1, max_pool // max(1, len(labels)))
-    drawn = [np.empty(0, dtype=np.intp)]
-    for code in range(len(labels)):
-        rows = np.flatnonzero(codes == code)
-        if len(rows) > share:
-            rows = rng.choice(rows, share, replace=False)
-        drawn.append(rows)
-    return np.sort(np.concatenate(drawn))
-
-
-def _check_movable(X, codec, movable):
+def _check_movable(X, codec, movable, anchors):
     """Raise if no column can move, with what they hold."""
-    if (movable & (codec.kinds != FIXED)).any():
+    if anchors.movable.any():
         return
     names = column_names(X)
     held = [f"{names[j]!r} holds {what}" for j, what in codec.held.items()]
     held += [f"{names[j]!r} is immutable" for j in np.flatnonzero(~movable)]
+    rest = movable & (codec.kinds != FIXED)
+    held += [f"{names[j]!r} is in a group with these" for j in np.flatnonzero(rest)]
     raise ValueError(
         "`X` has no column that a pseudo-sample could change: "
         + ", ".join(held[:10])
@@ -301,11 +291,16 @@ def _check_movable(X, codec, movable):
     )
 
 
-def _bounds(X, bounds):
+def _bounds(X, bounds, codec):
     """Least and largest value of each column, infinite where none is given."""
     limits = np.tile([[-np.inf], [np.inf]], (1, X.shape[1]))
     for column, pair in (bounds or {}).items():
         at = resolve_columns(X, [column], "bounds")
+        if any(j in codec.levels for j in np.flatnonzero(at)):
+            raise ValueError(
+                f"`bounds` names column {column!r}, which does not hold numbers. Use "
+                "`immutable_features` to keep it as it is."
+            )
         try:
             low, high = pair
             low = -np.inf if low is None else float(low)
@@ -320,15 +315,6 @@ def _bounds(X, bounds):
             )
         limits[0, at], limits[1, at] = low, high
     return limits
-
-
-def _refuse_copies(made, X_pool):
-    """No success may copy a row of the pool, drawn as an anchor or not."""
-    rows = np.flatnonzero(made.success)
-    copies = np.isin(row_keys(take_rows(made.X_pseudo, rows)), row_keys(X_pool))
-    made.success[rows[copies]] = False
-    made.report["n_copies"] += int(copies.sum())
-    made.report["n_success"] -= int(copies.sum())
 
 
 def _count_repeats(made, y):

@@ -19,54 +19,74 @@ MAX_CALL_ROWS = 20_000
 MIN_DOUBT = 1e-6
 
 
+class Asked:
+    """A teacher, and what it said about the anchors; shared by all blocks of a call."""
+
+    def __init__(self, teacher, anchors):
+        self.teacher = teacher
+        self.classes = np.asarray(teacher.classes_)
+        self._position = {label: k for k, label in enumerate(self.classes.tolist())}
+        self.pool_idx = self.index(anchors.y)
+        # one entry more, for the -1 that stands for "no candidate"; NaN: not asked
+        self.pool_proba = np.append(np.full(len(anchors.y), np.nan), -np.inf)
+
+    def index(self, labels):
+        """Columns of the classes; -1 for one that the teacher does not know."""
+        return np.array(
+            [self._position.get(label, -1) for label in labels.tolist()], dtype=int
+        )
+
+
 class Search:
-    """One teacher, one block of sources, and the best found so far for each.
+    """One block of sources, and the best found so far for each.
 
     Parameters
     ----------
-    teacher : fitted classifier
+    asked : Asked
 
     rows : Neighborhood
+
+    decoder : Decoder
+        Of the sources.
 
     alpha : float
     """
 
-    def __init__(self, teacher, rows, alpha):
-        self.teacher, self.rows = teacher, rows
-        self.classes = np.asarray(teacher.classes_)
-        position = {label: k for k, label in enumerate(self.classes.tolist())}
-        # -1: a class that the teacher does not know; it gets probability 0
-        self.y_idx, self.pool_idx = (
-            np.array([position.get(label, -1) for label in labels.tolist()], dtype=int)
-            for labels in (rows.y, rows.y_pool)
-        )
+    def __init__(self, asked, rows, decoder, alpha):
+        self.asked, self.rows, self.decoder = asked, rows, decoder
+        self.y_idx = asked.index(rows.y)
         self.teacher_rows = self.n_fallback = self.n_close = self.n_copies = 0
-        self.proba = self.ask(rows.Z, self.y_idx)
+        everyone = np.arange(len(rows.y))
+        self.proba = self.ask_for(everyone, rows.Z)
         self.saturated = 1 - self.proba <= MIN_DOUBT
         target = self.proba + alpha * (1 - self.proba)
         self.target = np.where(self.saturated, 1 - MIN_DOUBT, target)
-        n = len(rows.y)
-        self.solved = np.zeros(n, dtype=bool)
-        self.made = [(np.arange(n), rows.Z, self.proba)]
+        self.solved = np.zeros(len(rows.y), dtype=bool)
+        self.made = [(everyone, rows.Z, self.proba)]
 
     # the teacher
 
-    def ask(self, Z, y_idx):
-        """Teacher's probability, at each row of Z, of the class `y_idx`."""
+    def ask_for(self, sources, Z):
+        """Teacher's probability of the sources' classes at rows made from them."""
+        return self._ask(Z, self.y_idx[sources], len(self.rows.y_pool) + sources)
+
+    def ask_anchors(self, anchors):
+        """Teacher's probability of their class at rows of the pool, remembered."""
+        known = self.asked.pool_proba
+        new = anchors[np.isnan(known[anchors])]
+        known[new] = self._ask(self.rows.Z_pool[new], self.asked.pool_idx[new], new)
+
+    def _ask(self, Z, y_idx, base):
+        """Probability, at each row of Z, of a class; `base` as in `Decoder.decode`."""
         proba = np.empty(Z.shape[0])
         for begin in range(0, Z.shape[0], MAX_CALL_ROWS):
             part = slice(begin, begin + MAX_CALL_ROWS)
-            answer = class_proba(
-                self.teacher, self.rows.codec.decode(Z[part]), self.classes
-            )
+            X = self.decoder.decode(Z[part], base[part])
+            answer = class_proba(self.asked.teacher, X, self.asked.classes)
             own = answer[np.arange(len(answer)), y_idx[part]]
             proba[part] = np.where(y_idx[part] >= 0, own, 0.0)
         self.teacher_rows += Z.shape[0]
         return proba
-
-    def ask_for(self, sources, Z):
-        """Teacher's probability of the sources' classes at rows made from them."""
-        return self.ask(Z, self.y_idx[sources])
 
     # candidates
 
@@ -110,18 +130,15 @@ class Search:
         only if these do not suffice.
         """
         near, distance = self.rows.nearest(sources, 2 * n_neighbors)
-        asked = np.unique(near[near >= 0])
-        # one entry more, for the -1 that stands for "no candidate"
-        pool_proba = np.full(len(self.rows.y_pool) + 1, -np.inf)
-        pool_proba[asked] = self.ask(self.rows.Z_pool[asked], self.pool_idx[asked])
+        self.ask_anchors(np.unique(near[near >= 0]))
+        pool_proba = self.asked.pool_proba
         target = self.target[sources][:, None]
         reaches = pool_proba[near] >= target
         lost = np.flatnonzero(~reaches.any(axis=1))
         if len(lost):
             labels = self.rows.y[sources[lost]]
-            unasked = np.isinf(pool_proba[:-1]) & np.isin(self.rows.y_pool, labels)
-            rows = np.flatnonzero(unasked)
-            pool_proba[rows] = self.ask(self.rows.Z_pool[rows], self.pool_idx[rows])
+            others = np.isin(self.rows.y_pool, labels) & self.rows.anchors.is_anchor
+            self.ask_anchors(np.flatnonzero(others))
             near[lost], distance[lost] = self._surest(
                 sources[lost], pool_proba, near.shape[1]
             )

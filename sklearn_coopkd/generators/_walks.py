@@ -141,7 +141,9 @@ def _shrink(search, Z, sources):
     row = np.repeat(moved, len(FRACTIONS))
     fraction = np.tile(FRACTIONS, len(moved))
     # from the far end: whole values and cells that did not move stay as they are
-    candidate = rows.codec.settle(Z[row] - (1 - fraction)[:, None] * step[row])
+    candidate = rows.codec.settle(
+        Z[row] - (1 - fraction)[:, None] * step[row], start[row]
+    )
     asked = search.ask_for(sources[row], candidate)
     enough = np.flatnonzero(asked >= search.target[sources[row]])
     best = enough[first_of_each(row[enough], fraction[enough])]
