@@ -31,6 +31,8 @@ def as_table(X: Any) -> Any:
     become CSR; anything else (lists, array-likes) becomes an array.
     """
     if is_pandas(X) or is_polars(X):
+        if is_pandas(X) and any(getattr(t, "kind", "") == "c" for t in X.dtypes):
+            raise ValueError(f"Complex data not supported\n{X}\n")
         return X
     if sparse.issparse(X):
         if X.ndim != 2:
@@ -95,7 +97,10 @@ def concat_rows(parts: list[Any]) -> Any:
     if sparse.issparse(first):
         # older scipy turns arrays into matrices
         return type(first)(sparse.vstack(parts, format="csr", dtype=first.dtype))
-    return np.concatenate(parts, axis=0).astype(first.dtype, copy=False)
+    joined = np.concatenate(parts, axis=0)
+    if first.dtype.kind in "US":  # the longest text decides
+        return joined
+    return joined.astype(first.dtype, copy=False)
 
 
 def row_bytes(X: Any) -> list[bytes]:
@@ -109,6 +114,8 @@ def row_bytes(X: Any) -> list[bytes]:
         return [indices[a:b].tobytes() + X.data[a:b].tobytes() for a, b in bounds]
     # + 0 turns -0.0 into 0.0: equal numbers need equal bytes
     flat = np.ascontiguousarray(X + 0 if X.dtype.kind in "iuf" else X)
+    if flat.dtype.kind == "f":
+        flat[np.isnan(flat)] = np.nan  # of one sign and payload
     return [row.tobytes() for row in flat]
 
 
@@ -146,21 +153,26 @@ def resolve_columns(X: Any, columns: Any, parameter: str) -> np.ndarray:
     mask = np.zeros(len(names), dtype=bool)
     if columns is None:
         return mask
-    wanted = np.asarray(columns, dtype=object).ravel()
-    if wanted.size and all(isinstance(c, (bool, np.bool_)) for c in wanted):
-        if wanted.size != mask.size:
+    # (a name may be a tuple: columns of several levels)
+    is_one_name = isinstance(columns, str) or (
+        isinstance(columns, tuple) and columns in names
+    )
+    wanted = [columns] if is_one_name else list(columns)
+    if wanted and all(isinstance(c, (bool, np.bool_)) for c in wanted):
+        if len(wanted) != mask.size:
             raise ValueError(
                 f"`{parameter}` as a mask must have one entry per column "
-                f"({mask.size}); got {wanted.size}."
+                f"({mask.size}); got {len(wanted)}."
             )
-        return wanted.astype(bool)
+        return np.array(wanted, dtype=bool)
     for column in wanted:
         if isinstance(column, (int, np.integer)) and column not in names:
             inside = -mask.size <= column < mask.size
-            position = int(column) if inside else None
+            position = [int(column)] if inside else []
         else:
-            position = names.index(column) if column in names else None
-        if position is None:
+            # frames may repeat a name
+            position = [k for k, name in enumerate(names) if name == column]
+        if not position:
             shown = ", ".join(map(repr, names[:10])) + (
                 ", ..." if mask.size > 10 else ""
             )

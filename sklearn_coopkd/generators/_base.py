@@ -63,21 +63,56 @@ def check_call(X: Any, y: Any, X_pool: Any, y_pool: Any):
     Raises
     ------
     ValueError
-        If rows and classes differ in number, or tables in columns.
+        If rows and classes differ in number, tables in columns, or classes in kind.
     """
-    X, X_pool = as_table(X), as_table(X_pool)
+    X, X_pool = _as_rows(X), _as_rows(X_pool)
+    y, y_pool = _as_labels(y, "y"), _as_labels(y_pool, "y_pool")
     if len(y) != n_rows(X) or len(y_pool) != n_rows(X_pool):
         raise ValueError(
             "`y` and `y_pool` must have one entry per row of `X` and `X_pool`; got "
             f"{len(y)} for {n_rows(X)} and {len(y_pool)} for {n_rows(X_pool)} rows."
         )
-    if type(X) is not type(X_pool) or _schema(X) != _schema(X_pool):
+    if not column_names(X):
+        raise ValueError("`X` must have at least one column; it has none.")
+    if type(X) is not type(X_pool) or not _are_alike(X, X_pool):
         raise ValueError(
             "`X` and `X_pool` must be containers of the same kind with the same "
             f"columns and dtypes; got a {type(X).__name__} with {_schema(X)} and a "
             f"{type(X_pool).__name__} with {_schema(X_pool)}."
         )
-    return X, np.asarray(y), X_pool, np.asarray(y_pool)
+    return X, y, X_pool, y_pool
+
+
+def _as_rows(X: Any) -> Any:
+    """X as a table; without rows it is one, too."""
+    is_empty = isinstance(X, np.ndarray) and X.ndim == 2 and not len(X)
+    return X if is_empty else as_table(X)
+
+
+def _as_labels(y: Any, name: str) -> np.ndarray:
+    y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y.ravel()
+    if y.ndim != 1:
+        raise ValueError(f"`{name}` must have shape (n_samples,); got {y.shape}.")
+    try:
+        np.unique(y)
+    except TypeError as error:
+        raise ValueError(
+            f"`{name}` must hold labels of one kind, numbers or texts; {error}."
+        ) from error
+    return y
+
+
+def _are_alike(X: Any, X_pool: Any) -> bool:
+    """Whether two tables have the same columns and dtypes."""
+    if hasattr(X, "dtypes"):
+        same = column_names(X) == column_names(X_pool)
+        return same and list(X.dtypes) == list(X_pool.dtypes)
+    if X.shape[1] != X_pool.shape[1]:
+        return False
+    both_text = X.dtype.kind in "US" and X.dtype.kind == X_pool.dtype.kind
+    return both_text or X.dtype == X_pool.dtype
 
 
 def _schema(X: Any) -> str:

@@ -159,7 +159,9 @@ def _nearest_half_space(search, teacher, rows):
     value = sign * (Z @ weight + np.ravel(teacher.intercept_)[0])
     # a hair more than needed, against rounding
     missing = logit(search.target[rows]) - value
-    missing = missing + 1e-9 * (1 + np.abs(missing))
+    # (a model fitted on floats of less precision may answer with as little)
+    margin = 1e-5 if search.rows.codec.coarse else 1e-9
+    missing = missing + margin * (1 + np.abs(missing))
     low, high = _limits(search.rows)
     up = sign[:, None] * weight > 0
     room = np.where(up, high - Z, Z - low)
@@ -175,5 +177,7 @@ def _nearest_half_space(search, teacher, rows):
     step[:, order] = spent / slope[order]
     step = np.where(search.rows.integer, np.ceil(step - 1e-12), step)
     enough = gain.sum(axis=1) >= missing
+    # (rounding may step over a limit)
     moved = Z + np.where(up, step, -step)
+    moved = np.where(step > 0, np.clip(moved, np.fmin(low, Z), np.fmax(high, Z)), Z)
     return rows[enough], moved[enough]

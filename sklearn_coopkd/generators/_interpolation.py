@@ -23,7 +23,6 @@ from sklearn_coopkd.generators._neighbors import (
     Anchors,
     Neighborhood,
     choose_anchors,
-    encoded_hashes,
 )
 
 # Source rows at a time: bounds the memory.
@@ -132,10 +131,9 @@ class InterpolationGenerator(BaseEstimator):
         rng = check_random_state(random_state)
         chosen = choose_anchors(y_pool, self.max_pool, rng)
         seed = int(rng.randint(2**31 - 1)).to_bytes(8, "little")
-        codec = TableCodec(take_rows(X_pool, chosen), self.categorical_features)
+        codec = TableCodec(X_pool, self.categorical_features, chosen)
         movable = ~resolve_columns(X, self.immutable_features, "immutable_features")
-        taboo = encoded_hashes(codec, X_pool)
-        anchors = Anchors(codec, y_pool[chosen], movable, taboo=taboo)
+        anchors = Anchors(codec, y_pool[chosen], movable)
         parts = [
             self._generate_block(anchors, take_rows(X, rows), y[rows], seed)
             for rows in np.split(np.arange(len(y)), range(BLOCK, len(y), BLOCK))

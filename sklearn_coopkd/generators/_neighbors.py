@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.utils.extmath import row_norms
 
-from sklearn_coopkd._codec import CATEGORY, FIXED, INTEGER
-from sklearn_coopkd._containers import row_hashes, take_rows
+from sklearn_coopkd._columns import CATEGORY, FIXED, INTEGER
+from sklearn_coopkd._containers import column_names, row_hashes
 
 # Bounds the memory: cells of a distance matrix.
 MAX_DISTANCE_CELLS = 4_000_000
@@ -54,16 +55,6 @@ def choose_anchors(y_pool, max_pool, rng):
     return np.sort(np.concatenate(drawn))
 
 
-def encoded_hashes(codec, X):
-    """Keys of the encoded rows of a table, in bounded memory."""
-    keys: set[int] = set()
-    step = max(1, MAX_DISTANCE_CELLS // X.shape[1])
-    for begin in range(0, X.shape[0], step):
-        rows = np.arange(begin, min(begin + step, X.shape[0]))
-        keys.update(row_hashes(codec.encode(take_rows(X, rows))))
-    return keys
-
-
 class Anchors:
     """The pool of rows that sources may move toward; the same for all sources.
 
@@ -80,18 +71,21 @@ class Anchors:
     bounds : ndarray of shape (2, n_features), default=None
         Least and largest value that a cell may be moved to.
 
-    taboo : set, default=None
-        Keys (`row_bytes`, hashed) of encoded rows that nothing may copy; None: the
-        pool's.
+    Raises
+    ------
+    ValueError
+        If no column can move.
     """
 
-    def __init__(self, codec, y, movable, bounds=None, taboo=None):
+    def __init__(self, codec, y, movable, bounds=None):
         self.codec, self.Z, self.y = codec, codec.Z, y
         self.is_sparse = sparse.issparse(codec.Z)
         groups = codec.groups
         self.movable = movable & (codec.kinds != FIXED)
         # a group moves if all its columns may
         self.movable &= ~np.isin(groups, groups[~self.movable])
+        if not self.movable.any():
+            raise ValueError(_what_holds(codec, movable))
         self.whole = codec.kinds == CATEGORY
         self.integer = codec.kinds == INTEGER
         if bounds is None:
@@ -100,7 +94,6 @@ class Anchors:
         self.bounds[0, self.integer] = np.ceil(bounds[0, self.integer])
         self.bounds[1, self.integer] = np.floor(bounds[1, self.integer])
         cells = row_hashes(self.Z)
-        self.taboo = set(cells) if taboo is None else taboo
         # a repeated row must not fill all places among the nearest anchors
         first: dict[tuple, int] = {}
         for row, key in enumerate(zip(cells, y.tolist())):
@@ -188,11 +181,14 @@ class Neighborhood:
         self.integer = anchors.integer
         self.scale = None if self.is_sparse else anchors.scale
         self.points = anchors.embed(Z)
+        # one-hot groups that a source does not keep to stay as they are
+        row, group = self.codec.contradictions(Z)
+        self.torn = np.unique(row * len(self.movable) + group)
 
     def is_copy(self, sources, Z):
         """Whether rows made from the sources copy them, or a real row."""
         made, own = row_hashes(Z), row_hashes(self.Z[sources])
-        taboo = self.anchors.taboo
+        taboo = self.codec.keys
         copies = [new == old or new in taboo for new, old in zip(made, own)]
         return np.array(copies, dtype=bool)
 
@@ -264,12 +260,20 @@ class Neighborhood:
                 for point in (start, end):
                     cells = np.asarray(point[row, step.indices]).ravel()
                     stays |= (cells < low[step.indices]) | (cells > high[step.indices])
+            # the columns of a group stay together
+            row = np.repeat(source, np.diff(step.indptr))
+            group = row * step.shape[1] + self.codec.groups[step.indices]
+            stays |= np.isin(group, self.torn)
+            stays |= np.isin(group, group[stays])
             step.data[stays] = 0
             step.eliminate_zeros()
             return Pairs(source, start, step, None, self._sparse_flips(source, step))
         stays = ~self.movable | ~np.isfinite(start) | ~np.isfinite(end)
         stays |= (start < low) | (start > high)
         stays |= self.whole & ((end < low) | (end > high))
+        if len(self.torn):
+            group = source[:, None] * len(self.movable) + self.codec.groups
+            stays |= np.isin(group, self.torn)
         stays = self.by_group(stays, np.logical_or)
         end = np.where(stays, start, np.where(self.whole, end, np.clip(end, low, high)))
         step = step_between(start, end)
@@ -364,18 +368,22 @@ class Neighborhood:
                     differs |= (own != other) & ~np.isnan(own) & ~np.isnan(other)
                 distance += differs
         # the row itself is no anchor; rounding hides it, so near ones are compared
-        row, other = np.nonzero(distance <= 1e-9)
-        if self.is_sparse:
-            distance[row, other] = np.inf
-            return distance
+        size = row_norms(points[rows], squared=True)[:, None]
+        size = size + row_norms(pool_points[pool], squared=True)
+        row, other = np.nonzero(distance <= 1e-9 * size)
         movable = np.flatnonzero(self.movable)
         step = max(1, MAX_DISTANCE_CELLS // max(1, len(movable)))
         for begin in range(0, len(row), step):
             part = slice(begin, begin + step)
-            start = self.Z[np.ix_(rows[row[part]], movable)]
-            end = self.Z_pool[np.ix_(pool[other[part]], movable)]
-            moves = np.isfinite(start) & np.isfinite(end) & (start != end)
-            same = ~moves.any(axis=1)
+            start = self.Z[rows[row[part]]][:, movable]
+            end = self.Z_pool[pool[other[part]]][:, movable]
+            if self.is_sparse:
+                change = (end - start).tocoo()
+                moves = np.isfinite(change.data) & (change.data != 0)
+                same = np.bincount(change.row[moves], minlength=len(row[part])) == 0
+            else:
+                moves = np.isfinite(start) & np.isfinite(end) & (start != end)
+                same = ~moves.any(axis=1)
             distance[row[part][same], other[part][same]] = np.inf
         return distance
 
@@ -405,3 +413,20 @@ def first_of_each(source, keys):
     """For each distinct source, the position of its smallest key."""
     order = np.lexsort((keys, source))
     return order[np.unique(source[order], return_index=True)[1]]
+
+
+def _what_holds(codec, movable):
+    """Why no column can move, in words."""
+    names = column_names(codec.X)
+    held = [f"{names[j]!r} holds {what}" for j, what in codec.held.items()]
+    held += [f"{names[j]!r} is immutable" for j in np.flatnonzero(~movable)]
+    rest = movable & (codec.kinds != FIXED)
+    held += [f"{names[j]!r} is in a group with these" for j in np.flatnonzero(rest)]
+    return (
+        "`X` has no column that a pseudo-sample could change: "
+        + ", ".join(held[:10])
+        + (", ..." if len(held) > 10 else "")
+        + ". Put what turns texts and dates into numbers before the distiller, in a "
+        "Pipeline; or list the columns in `categorical_features` to have their values "
+        "swapped whole."
+    )

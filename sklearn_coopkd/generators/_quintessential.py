@@ -18,10 +18,9 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
-from sklearn_coopkd._codec import FIXED, Decoder, TableCodec
+from sklearn_coopkd._codec import Decoder, TableCodec
 from sklearn_coopkd._compat import Interval, StrOptions
 from sklearn_coopkd._containers import (
-    column_names,
     concat_rows,
     resolve_columns,
     row_keys,
@@ -35,7 +34,6 @@ from sklearn_coopkd.generators._neighbors import (
     Anchors,
     Neighborhood,
     choose_anchors,
-    encoded_hashes,
 )
 from sklearn_coopkd.generators._search import Asked, Search
 from sklearn_coopkd.generators._walks import WAYPOINTS, segment, swap
@@ -203,14 +201,10 @@ class QuintessentialGenerator(BaseEstimator):
     def _generate(self, teacher, X, y, X_pool, y_pool, rng):
         """Compute `generate` for validated input."""
         chosen = choose_anchors(y_pool, self.max_pool, rng)
-        codec = TableCodec(take_rows(X_pool, chosen), self.categorical_features)
+        codec = TableCodec(X_pool, self.categorical_features, chosen)
         movable = ~resolve_columns(X, self.immutable_features, "immutable_features")
         bounds = _bounds(X, self.bounds, codec)
-        taboo = None
-        if len(chosen) < len(y_pool):
-            taboo = encoded_hashes(codec, X_pool)
-        anchors = Anchors(codec, y_pool[chosen], movable, bounds, taboo)
-        _check_movable(X, codec, movable, anchors)
+        anchors = Anchors(codec, y_pool[chosen], movable, bounds)
         asked = Asked(teacher, anchors)
         # what becomes of a row does not depend on others: blocks bound the memory
         width = X.shape[1]
@@ -272,25 +266,6 @@ def _joined(parts):
     )
 
 
-def _check_movable(X, codec, movable, anchors):
-    """Raise if no column can move, with what they hold."""
-    if anchors.movable.any():
-        return
-    names = column_names(X)
-    held = [f"{names[j]!r} holds {what}" for j, what in codec.held.items()]
-    held += [f"{names[j]!r} is immutable" for j in np.flatnonzero(~movable)]
-    rest = movable & (codec.kinds != FIXED)
-    held += [f"{names[j]!r} is in a group with these" for j in np.flatnonzero(rest)]
-    raise ValueError(
-        "`X` has no column that a pseudo-sample could change: "
-        + ", ".join(held[:10])
-        + (", ..." if len(held) > 10 else "")
-        + ". Put what turns texts and dates into numbers before the distiller, in a "
-        "Pipeline; or list the columns in `categorical_features` to have their values "
-        "swapped whole."
-    )
-
-
 def _bounds(X, bounds, codec):
     """Least and largest value of each column, infinite where none is given."""
     limits = np.tile([[-np.inf], [np.inf]], (1, X.shape[1]))
@@ -301,14 +276,13 @@ def _bounds(X, bounds, codec):
                 f"`bounds` names column {column!r}, which does not hold numbers. Use "
                 "`immutable_features` to keep it as it is."
             )
-        try:
-            low, high = pair
-            low = -np.inf if low is None else float(low)
-            high = np.inf if high is None else float(high)
-            ordered = low <= high
-        except (TypeError, ValueError):
-            ordered = False
-        if not ordered:
+        is_pair = isinstance(pair, (tuple, list, np.ndarray)) and len(pair) == 2
+        if not is_pair or not all(v is None or isinstance(v, Real) for v in pair):
+            low = high = np.nan
+        else:
+            low = -np.inf if pair[0] is None else float(pair[0])
+            high = np.inf if pair[1] is None else float(pair[1])
+        if not low <= high:
             raise ValueError(
                 f"`bounds` of column {column!r} must be (least, largest), numbers "
                 f"or None; got {pair!r}."

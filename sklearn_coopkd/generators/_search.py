@@ -24,9 +24,26 @@ class Asked:
 
     def __init__(self, teacher, anchors):
         self.teacher = teacher
+        if not hasattr(teacher, "classes_"):
+            raise ValueError(
+                "`teacher` must be a fitted classifier with the attribute `classes_`; "
+                f"{teacher!r} has none."
+            )
         self.classes = np.asarray(teacher.classes_)
         self._position = {label: k for k, label in enumerate(self.classes.tolist())}
         self.pool_idx = self.index(anchors.y)
+        are_texts = [
+            np.asarray(y).dtype.kind in "OUT" for y in (self.classes, anchors.y)
+        ]
+        if (
+            len(anchors.y)
+            and (self.pool_idx < 0).all()
+            and are_texts[0] != are_texts[1]
+        ):
+            raise ValueError(
+                "`y_pool` must hold the teacher's classes; it holds "
+                f"{anchors.labels.tolist()}, the teacher knows {self.classes.tolist()}."
+            )
         # one entry more, for the -1 that stands for "no candidate"; NaN: not asked
         self.pool_proba = np.append(np.full(len(anchors.y), np.nan), -np.inf)
 
