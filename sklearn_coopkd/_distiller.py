@@ -208,8 +208,11 @@ class CooperativeDistiller(
 
     history_ : list of dict
         For each round and student: "round", "student", "deficient" (rows it got
-        wrong), "taught" (those that a peer could teach), "score_before",
-        "score_after" (NaN without a gate) and "accepted".
+        wrong), "taught" (those that a peer could teach), "requested" and "reached"
+        (pseudo-samples asked for, and made), "repeated" (left out: equal to another),
+        "score_before", "score_after" (NaN without a gate), "accepted", and
+        "generator": the report of the round's generator calls, of all students
+        together (see `GeneratedSamples`).
 
     transfer_matrix_ : ndarray of shape (n_estimators, n_estimators)
         Pseudo-samples made by member i that student j was fitted with and kept.

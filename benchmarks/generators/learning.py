@@ -11,9 +11,11 @@ that of the median student, and "pooled" a model trained on everybody's rows.
 *Tables*: `CooperativeDistiller` without a gate on one shared table; change of the
 students' accuracy and log-loss against the members they were.
 
-    python benchmarks/generators/learning.py sites      # about 40 minutes
-    python benchmarks/generators/learning.py tables     # about 30 minutes
-    python benchmarks/generators/learning.py sites --quick
+    python benchmarks/generators/learning.py sites tables --out learning.json
+    python benchmarks/generators/learning.py sites tables --quick
+
+The first takes about an hour on two cores; started again, it goes on where it was
+stopped.
 """
 
 from __future__ import annotations
@@ -184,7 +186,6 @@ def run_sites(table, member, seed, variant, selection, rounds, max_rows):
         models = [fit(k) for k in range(n_sites)]
         scores = [accuracy(models)]
         y_idx = np.searchsorted(classes, y)
-        n_samples = 0
         for _ in range(rounds):
             proba = np.stack([m.predict_proba(X) for m in models])
             for k in range(n_sites):
@@ -215,21 +216,21 @@ def run_sites(table, member, seed, variant, selection, rounds, max_rows):
                 source = np.concatenate([part for _, part in found[j]])
                 X_all = np.concatenate([lessons[j][0], X_made])
                 source = np.concatenate([lessons[j][2], source])
-                _, first = np.unique(X_all, axis=0, return_index=True)
+                keys = np.column_stack([X_all, y_idx[source]])
+                _, first = np.unique(keys, axis=0, return_index=True)
                 first = np.sort(first)
                 lessons[j] = (X_all[first], y[source[first]], source[first])
             models = [fit(k) for k in range(n_sites)]
             scores.append(accuracy(models))
-            n_samples = sum(len(lesson[1]) for lesson in lessons)
         pooled = accuracy([Aligned(clone(estimator).fit(X, y), classes)])
     return {
+        "experiment": "sites",
         "table": table,
         "member": member,
         "seed": seed,
         "variant": variant,
         "scores": scores,
         "pooled": pooled,
-        "samples_per_row": n_samples / len(y),
     }
 
 
@@ -264,6 +265,7 @@ def run_table(table, seed, variant, max_rows):
                 changes.append((accuracy[1] - accuracy[0], loss[1] / loss[0]))
     changes = np.array(changes)
     return {
+        "experiment": "tables",
         "table": table,
         "seed": seed,
         "variant": variant,
@@ -286,130 +288,143 @@ def interval(values):
     return values.mean(), values.mean() - half, values.mean() + half
 
 
-def by_unit(records, value, keys):
-    """Value averaged over seeds, for each variant and unit."""
+def by_unit(records, key):
+    """Records of each variant and unit, over seeds: a table, or a table and member."""
     found = {}
     for record in records:
-        unit = tuple(record[key] for key in keys)
-        found.setdefault(record["variant"], {}).setdefault(unit, []).append(
-            value(record)
-        )
-    return {v: {u: np.mean(x) for u, x in units.items()} for v, units in found.items()}
+        unit = tuple(record[name] for name in ("table", "member") if name in record)
+        found.setdefault(record["variant"], {}).setdefault(unit, []).append(record)
+    return {v: {u: key(rs) for u, rs in units.items()} for v, units in found.items()}
 
 
-def report_sites(records, rounds):
-    """Gap recovery of each generator, and its difference to the first."""
-
-    def recovery(record):
-        before, after = record["scores"][0], record["scores"][-1]
-        return (after - before) / (record["pooled"] - before)
-
-    values = by_unit(records, recovery, ("table", "member"))
-    samples = by_unit(records, lambda r: r["samples_per_row"], ("table", "member"))
-    first = next(iter(values.values()))
-    print(
-        f"\n| generator | gap recovery after {rounds} rounds | against the first "
-        "| samples per row |"
-    )
-    print("|---|---|---|---|")
-    for variant, units in values.items():
-        mean, low, high = interval(list(units.values()))
-        change, c_low, c_high = interval([units[u] - first[u] for u in units])
-        print(
-            f"| {variant} | {mean:.3f} [{low:.3f}, {high:.3f}] | {change:+.3f} "
-            f"[{c_low:+.3f}, {c_high:+.3f}] | "
-            f"{np.mean(list(samples[variant].values())):.1f} |"
-        )
-    print("\n| generator | " + " | ".join("/".join(u) for u in first) + " |")
-    print("|---" * (len(first) + 1) + "|")
-    for variant, units in values.items():
-        print(f"| {variant} | " + " | ".join(f"{v:.2f}" for v in units.values()) + " |")
+def recovery(records):
+    """Share of the gap that was closed, over seeds."""
+    gained = sum(r["scores"][-1] - r["scores"][0] for r in records)
+    return gained / sum(r["pooled"] - r["scores"][0] for r in records)
 
 
-def report_tables(records):
-    """Change of the students' scores with each generator."""
-    accuracy = by_unit(records, lambda r: r["accuracy"], ("table",))
-    loss = by_unit(records, lambda r: np.log(r["log_loss"]), ("table",))
-    first = next(iter(accuracy.values()))
-    print(
-        f"\n| generator | accuracy, points, {len(first)} tables "
-        "| against the first | log-loss, ratio |"
-    )
-    print("|---|---|---|---|")
-    for variant, units in accuracy.items():
-        mean = interval(list(units.values()))
-        change = interval([units[u] - first[u] for u in units])
-        ratio = np.exp(interval(list(loss[variant].values())))
-        print(
-            f"| {variant} | {mean[0]:+.2f} [{mean[1]:+.2f}, {mean[2]:+.2f}] | "
-            f"{change[0]:+.2f} [{change[1]:+.2f}, {change[2]:+.2f}] | "
-            f"{ratio[0]:.3f} [{ratio[1]:.3f}, {ratio[2]:.3f}] |"
-        )
+MEASURES = {
+    "sites": [
+        ("gap recovery", recovery, "{:.3f} [{:.3f}, {:.3f}]"),
+        ("against the first", recovery, "{:+.3f} [{:+.3f}, {:+.3f}]"),
+    ],
+    "tables": [
+        (
+            "accuracy, points",
+            lambda rs: np.mean([r["accuracy"] for r in rs]),
+            "{:+.2f} [{:+.2f}, {:+.2f}]",
+        ),
+        (
+            "against the first",
+            lambda rs: np.mean([r["accuracy"] for r in rs]),
+            "{:+.2f} [{:+.2f}, {:+.2f}]",
+        ),
+        (
+            "log-loss, change in %",
+            lambda rs: 100 * np.mean([r["log_loss"] - 1 for r in rs]),
+            "{:+.1f} [{:+.1f}, {:+.1f}]",
+        ),
+    ],
+}
+
+
+def report(records, variants):
+    """One row for each generator, in both experiments; then every unit of them."""
+    columns, units_of = {}, {}
+    for experiment, measures in MEASURES.items():
+        own = [r for r in records if r["experiment"] == experiment]
+        if not own:
+            continue
+        n_units = len({(r["table"], r.get("member")) for r in own})
+        for title, key, form in measures:
+            values = by_unit(own, key)
+            first = values.get(variants[0], {})
+            column = columns.setdefault(f"{experiment} ({n_units}): {title}", {})
+            for variant, units in values.items():
+                cells = list(units.values())
+                if title == "against the first":
+                    cells = [v - first[u] for u, v in units.items() if u in first]
+                if cells:
+                    column[variant] = form.format(*interval(cells))
+            units_of.setdefault(experiment, values)
+    print("\n| generator | " + " | ".join(columns) + " |")
+    print("|---" * (len(columns) + 1) + "|")
+    for variant in variants:
+        cells = [column.get(variant, "") for column in columns.values()]
+        print(f"| {variant} | " + " | ".join(cells) + " |")
+    for experiment, values in units_of.items():
+        units = sorted({u for found in values.values() for u in found})
+        print(f"\n| {experiment} | " + " | ".join("/".join(u) for u in units) + " |")
+        print("|---" * (len(units) + 1) + "|")
+        for variant in variants:
+            found = values.get(variant, {})
+            cells = [f"{found[u]:.2f}" if u in found else "" for u in units]
+            print(f"| {variant} | " + " | ".join(cells) + " |")
 
 
 def main():
-    """Run one experiment and print its tables."""
+    """Run the experiments and print their tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("experiment", choices=["sites", "tables"])
-    parser.add_argument("--variants", nargs="+", choices=list(GENERATORS))
+    parser.add_argument("experiments", nargs="+", choices=["sites", "tables"])
+    parser.add_argument(
+        "--variants", nargs="+", choices=list(GENERATORS), default=list(GENERATORS)
+    )
     parser.add_argument("--tables", nargs="+")
     parser.add_argument("--members", nargs="+", default=list(site_members(0)))
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--max-rows", type=int, default=1500)
     parser.add_argument("--selection", choices=["all", "best"], default="all")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", help="JSON file for the records")
+    parser.add_argument("--out", help="JSON file for the records; read if it exists")
     arguments = parser.parse_args()
-    variants = arguments.variants or list(GENERATORS)
-    sites = arguments.experiment == "sites"
-    names = arguments.tables or list(MULTICLASS if sites else DEVELOPMENT)
     if arguments.quick:
-        names, arguments.seeds, arguments.max_rows = names[:1], 1, 500
+        arguments.seeds, arguments.max_rows = 1, 500
     print(
         f"sklearn_coopkd {sklearn_coopkd.__version__}, scikit-learn "
         f"{sklearn.__version__}, numpy {np.__version__}, python "
-        f"{platform.python_version()}; {arguments.experiment}, at most "
-        f"{arguments.max_rows} training rows, seeds 0-{arguments.seeds - 1}"
-        + (f", {arguments.selection} qualified teachers" if sites else "")
+        f"{platform.python_version()}; at most {arguments.max_rows} training rows, "
+        f"seeds 0-{arguments.seeds - 1}; sites: {arguments.rounds} rounds, "
+        f"{arguments.selection} qualified teachers"
     )
+    records = []
+    if arguments.out and Path(arguments.out).exists():
+        records = json.loads(Path(arguments.out).read_text())
+    done = {_key(record) for record in records}
+    rows, rounds, chosen = arguments.max_rows, arguments.rounds, arguments.selection
     jobs = []
-    for table in names:
-        for seed in range(arguments.seeds):
-            for variant in variants:
-                if not sites:
-                    jobs.append(
-                        joblib.delayed(run_table)(
-                            table, seed, variant, arguments.max_rows
-                        )
-                    )
-                    continue
-                for member in arguments.members:
-                    # pixels: the linear model alone is affordable
+    for experiment in arguments.experiments:
+        sites = experiment == "sites"
+        names = arguments.tables or list(MULTICLASS if sites else DEVELOPMENT)
+        for table in names[:1] if arguments.quick else names:
+            for seed in range(arguments.seeds):
+                for member in arguments.members if sites else [None]:
+                    # pixels: only these are affordable
                     if table == "fashion" and member not in ("logistic", "tree"):
                         continue
-                    jobs.append(
-                        joblib.delayed(run_sites)(
-                            table,
-                            member,
-                            seed,
-                            variant,
-                            arguments.selection,
-                            arguments.rounds,
-                            arguments.max_rows,
+                    for variant in arguments.variants:
+                        if (experiment, table, member, seed, variant) in done:
+                            continue
+                        jobs.append(
+                            joblib.delayed(run_sites)(
+                                table, member, seed, variant, chosen, rounds, rows
+                            )
+                            if sites
+                            else joblib.delayed(run_table)(table, seed, variant, rows)
                         )
-                    )
-    runs = joblib.Parallel(n_jobs=arguments.jobs, return_as="generator")(jobs)
-    records = []
-    for record in runs:
+    for record in joblib.Parallel(n_jobs=arguments.jobs, return_as="generator")(jobs):
         records.append(record)
         print(".", end="", flush=True, file=sys.stderr)
         if arguments.out:
             Path(arguments.out).write_text(json.dumps(records))
-    order = {variant: k for k, variant in enumerate(variants)}
-    records.sort(key=lambda r: order[r["variant"]])
-    report_sites(records, arguments.rounds) if sites else report_tables(records)
+    report(records, arguments.variants)
+
+
+def _key(record):
+    """What a record is the answer to."""
+    names = ("experiment", "table", "member", "seed", "variant")
+    return tuple(record.get(name) for name in names)
 
 
 if __name__ == "__main__":

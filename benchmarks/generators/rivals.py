@@ -106,10 +106,12 @@ class Swarm:
 
     100 particles, 1000 iterations, c1 0.5, c2 0.3, w 0.9, columns scaled to [0, 1],
     cost |f(x') - p'| + lambda |x' - x|_1 (Livanos et al., AAAI 2024, appendix).
-    Categories are rounded codes.
+    Categories are rounded codes. The cost aims at the target from both sides: a row
+    that misses it by 0.01 counts as a success.
     """
 
     name = "particle swarm"
+    tolerance = 0.01
 
     def __init__(self, teacher, table, X, y, seed=0, weight=0.01):
         require("pyswarms", "pyswarms")
@@ -155,6 +157,7 @@ class Dice:
     """DiCE's random sampler with its default post-hoc sparsity."""
 
     name = "DiCE random"
+    tolerance = 1e-9
 
     def __init__(self, teacher, table, X, y, seed=0):
         dice_ml = require("dice_ml", "dice-ml")
@@ -202,6 +205,7 @@ class Nice:
 
     optimization = "sparsity"
     name = "NICE"
+    tolerance = 1e-9
 
     def __init__(self, teacher, table, X, y, seed=0):
         nice = require("nice", "NICEx")
