@@ -2,10 +2,10 @@
 
 The same teachers, source rows and pool for everybody (of a large pool, the rows that
 ours considers); rivals, which work row by row, get the first few sources. Prints, for
-each table and teacher: CPU milliseconds per pseudo-sample, share of rows that reach their target when the teacher is asked again,
-mean Manhattan distance (numbers in standard deviations of the training rows, 1 per
-changed category), mean number of changed columns, and ratios on the rows that both
-reached.
+each table and teacher: CPU milliseconds per pseudo-sample, share of rows that reach
+their target when the teacher is asked again, mean Manhattan distance (numbers in
+standard deviations of the training rows, 1 per changed category), mean number of
+changed columns, and ratios on the rows that both reached.
 
     python benchmarks/generators/cost.py             # about 40 minutes
     python benchmarks/generators/cost.py --quick     # about 3 minutes
