@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -129,6 +130,12 @@ def _generate(generator, teacher, X, y, sources, pool, seed):
             f"{type(generator).__name__}.generate returned a "
             f"{type(made.X_pseudo).__name__}."
         )
+    for key, value in made.report.items():
+        if not isinstance(value, Real):
+            raise TypeError(
+                "`generator` must return a `report` of numbers; "
+                f"{type(generator).__name__}.generate returned {value!r} for {key!r}."
+            )
     return made
 
 

@@ -148,3 +148,28 @@ def test_a_missing_cell_leads_to_the_search():
     )
     assert np.array_equal(np.isnan(made.X_pseudo), np.isnan(X[:60]))
     assert made.success.mean() > 0.8
+
+
+def test_a_sparsified_linear_model_is_searched():
+    X, y = make_table(0, 3)
+    model = SGDClassifier(loss="log_loss", random_state=0).fit(X[60:], y[60:])
+    model.sparsify()
+    made = QuintessentialGenerator(method="swap", alpha=0.3).generate(
+        model, X[:60], y[:60], X[60:], y[60:]
+    )
+    assert made.success.all()
+
+
+def test_a_tree_fitted_on_other_rows_than_the_pool():
+    """Leaves beyond the range of the pool and the row are no goal."""
+    X, y = make_table(1, 2)
+    tree = DecisionTreeClassifier(min_samples_leaf=2, random_state=0).fit(X, y)
+    pool = (np.abs(X) < 1).all(axis=1)
+    made = QuintessentialGenerator(method="swap", alpha=0.5).generate(
+        tree, X, y, X[pool], y[pool]
+    )
+    assert made.success.any()
+    low = np.minimum(X[pool].min(axis=0), X)[made.success]
+    high = np.maximum(X[pool].max(axis=0), X)[made.success]
+    cells = made.X_pseudo[made.success]
+    assert ((cells >= low) & (cells <= high)).all()

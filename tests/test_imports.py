@@ -70,6 +70,32 @@ def test_imports_go_down(path):
     assert units <= ALLOWED[unit], f"{unit} must not import {units - ALLOWED[unit]}"
 
 
+# Within `generators`: a generator sees the shared parts, the search those below it.
+GENERATORS = {
+    "_base": set(),
+    "_neighbors": set(),
+    "_search": {"_neighbors"},
+    "_walks": {"_neighbors"},
+    "_exact": set(),
+    "_quintessential": {"_base", "_neighbors", "_search", "_walks", "_exact"},
+    "_interpolation": {"_base", "_neighbors"},
+    "_raw": {"_base"},
+    "__init__": {"_base", "_quintessential", "_interpolation", "_raw"},
+}
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "generators").glob("*.py")))
+def test_generators_do_not_import_their_siblings(path):
+    tree = ast.parse(path.read_text())
+    inside = "sklearn_coopkd.generators."
+    found = {
+        node.module.removeprefix(inside)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module.startswith(inside)
+    }
+    assert found <= GENERATORS[path.stem]
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_private_scikit_learn_names_are_in_compat(path):
     _, private = _imports(path)
