@@ -1,5 +1,7 @@
 """Exact shortcuts against independent solutions of the same problem."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_coopkd import QuintessentialGenerator
 from sklearn_coopkd._responses import class_proba
+from sklearn_coopkd.generators import _exact
 
 
 def make_table(seed, n_features, dtype=np.float64):
@@ -53,15 +56,18 @@ def least_distance_to_a_leaf(tree, X, y, target, scale, held):
     depth=st.integers(1, 8),
     alpha=st.sampled_from([0.1, 0.5]),
     hold=st.booleans(),
+    first=st.sampled_from([1, 4, 256]),  # leaves looked at before the descent
 )
-def test_the_nearest_leaf_of_a_tree(seed, n_features, depth, alpha, hold):
+def test_the_nearest_leaf_of_a_tree(seed, n_features, depth, alpha, hold, first):
     X, y = make_table(seed, n_features)
     tree = DecisionTreeClassifier(max_depth=depth, random_state=0, min_samples_leaf=3)
     tree.fit(X[60:], y[60:])
     held = [0] if hold and n_features > 1 else []
-    made = QuintessentialGenerator(
+    generator = QuintessentialGenerator(
         alpha=alpha, method="swap", immutable_features=held
-    ).generate(tree, X[:60], y[:60], X[60:], y[60:])
+    )
+    with mock.patch.object(_exact, "FIRST_LEAVES", first):
+        made = generator.generate(tree, X[:60], y[:60], X[60:], y[60:])
     p = tree.predict_proba(X[:60])[np.arange(60), y[:60]]
     scale = X[60:].std(axis=0)
     best = least_distance_to_a_leaf(

@@ -76,7 +76,7 @@ GENERATORS = {
     "_neighbors": set(),
     "_search": {"_neighbors"},
     "_walks": {"_neighbors"},
-    "_exact": set(),
+    "_exact": {"_neighbors"},
     "_quintessential": {"_base", "_neighbors", "_search", "_walks", "_exact"},
     "_interpolation": {"_base", "_neighbors"},
     "_raw": {"_base"},

@@ -15,10 +15,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_coopkd._compat import LinearClassifierMixin
+from sklearn_coopkd.generators._neighbors import first_of_each
 
-# Cells of a block of distances between sources and leaves; larger trees are searched.
+# Bounds the memory: cells of a block of sources and the leaves they start with.
 MAX_BOX_CELLS = 4_000_000
-MAX_LEAVES = 4_096
+FIRST_LEAVES = 256
 
 
 def offer_exact(search, teacher):
@@ -52,87 +53,143 @@ def _limits(rows):
 # --- trees ----------------------------------------------------------------------------
 
 
-def _leaf_boxes(tree):
-    """Least and largest single-precision value of each column, for each leaf."""
-    left, right = tree.children_left, tree.children_right
-    low = np.full((tree.node_count, tree.n_features), -np.inf)
-    high = np.full((tree.node_count, tree.n_features), np.inf)
-    for node in range(tree.node_count):  # parents come before their children
-        if left[node] < 0:
-            continue
-        j, threshold = tree.feature[node], tree.threshold[node]
-        for child in (left[node], right[node]):
-            low[child], high[child] = low[node], high[node]
+class _Leaves:
+    """A tree's leaves as boxes, and how sure of one class the tree is in them."""
+
+    def __init__(self, tree, class_, integer):
+        self.left, self.right = tree.children_left, tree.children_right
+        self.feature = tree.feature
         # the tree compares single-precision values: the last below, the first above
-        single = np.float32(threshold)
-        below = (
-            single if single <= threshold else np.nextafter(single, -np.float32(np.inf))
-        )
-        high[left[node], j] = below
-        low[right[node], j] = np.nextafter(below, np.float32(np.inf))
-    leaves = np.flatnonzero(left < 0)
-    return leaves, low[leaves], high[leaves]
+        single = tree.threshold.astype(np.float32)
+        lower = np.nextafter(single, -np.float32(np.inf))
+        self.below = np.where(single <= tree.threshold, single, lower)
+        self.above = np.nextafter(self.below, np.float32(np.inf))
+        self.size = tree.n_node_samples
+        self.proba = tree.value[:, 0, class_].copy()
+        self.low = np.full((tree.node_count, tree.n_features), -np.inf)
+        self.high = np.full((tree.node_count, tree.n_features), np.inf)
+        levels, nodes = [], np.zeros(1, dtype=np.intp)
+        while len(nodes):
+            inner = nodes[self.left[nodes] >= 0]
+            levels.append(inner)
+            left, right, j = self.left[inner], self.right[inner], self.feature[inner]
+            for children in (left, right):
+                self.low[children], self.high[children] = (
+                    self.low[inner],
+                    self.high[inner],
+                )
+            self.high[left, j], self.low[right, j] = (
+                self.below[inner],
+                self.above[inner],
+            )
+            nodes = np.concatenate([left, right])
+        self.low[:, integer] = np.ceil(self.low[:, integer])
+        self.high[:, integer] = np.floor(self.high[:, integer])
+        # of a node: the surest leaf under it
+        for inner in reversed(levels):
+            under = self.proba[self.left[inner]], self.proba[self.right[inner]]
+            self.proba[inner] = np.maximum(*under)
 
 
 def _nearest_boxes(search, teacher, sources):
     """Clip each source to the nearest leaf in which the teacher is sure enough."""
     rows, tree = search.rows, teacher.tree_
-    if tree.n_leaves > MAX_LEAVES:
-        return sources[:0], None
-    least, largest = _limits(rows)
-    leaves, low, high = _leaf_boxes(tree)
-    low[:, rows.integer] = np.ceil(low[:, rows.integer])
-    high[:, rows.integer] = np.floor(high[:, rows.integer])
-    proba = tree.value[leaves, 0, :]
     position = {label: k for k, label in enumerate(teacher.classes_.tolist())}
-    found, made = [], []
+    found, made = [sources[:0]], [rows.Z[:0]]
     for label in np.unique(rows.y[sources]):
         if label not in position:
             continue
+        leaves = _Leaves(tree, position[label], rows.integer)
         own = sources[rows.y[sources] == label]
-        p = proba[:, position[label]]
-        useful = (low <= high).all(axis=1) & (p >= search.target[own].min())
-        if not useful.any():
-            continue
-        step = max(1, MAX_BOX_CELLS // useful.sum())
+        step = max(1, MAX_BOX_CELLS // (FIRST_LEAVES * rows.Z.shape[1]))
         for part in np.split(own, range(step, len(own), step)):
-            distance = _box_distances(rows, part, low[useful], high[useful])
-            # leaves that are not sure enough for this source are no goal
-            distance[p[useful] < search.target[part][:, None]] = np.inf
-            best = distance.argmin(axis=1)
-            reached = np.isfinite(distance[np.arange(len(part)), best])
-            part, best = part[reached], best[reached]
-            Z, single = rows.Z[part], rows.Z[part].astype(np.float32)
-            below, above = low[useful][best], high[useful][best]
-            Z = np.where(single < below, np.maximum(below, least), Z)
-            found.append(part)
-            made.append(np.where(single > above, np.minimum(above, largest), Z))
-    if not found:
-        return sources[:0], None
+            distance, best = _nearest_leaves(rows, leaves, part, search.target[part])
+            reached = np.isfinite(distance)
+            found.append(part[reached])
+            made.append(_clipped(rows, leaves, part[reached], best[reached]))
     return np.concatenate(found), np.concatenate(made)
 
 
-def _box_distances(rows, sources, low, high):
-    """Scaled Manhattan distance of each source to each box; infinite: not allowed."""
+def _nearest_leaves(rows, leaves, sources, target):
+    """Distance to the nearest leaf that is sure enough (infinite: none), and the leaf.
+
+    A few large leaves first. What they cost bounds the search from the root down:
+    a subtree is left out if it is farther away, or nowhere sure enough.
+    """
+    n = len(sources)
+    is_leaf = leaves.left < 0
+    useful = np.flatnonzero(is_leaf & (leaves.proba >= target.min()))
+    first = useful[np.argsort(-leaves.size[useful], kind="stable")[:FIRST_LEAVES]]
+    source, node = np.repeat(np.arange(n), len(first)), np.tile(first, n)
+    best = np.full(n, np.inf), np.full(n, -1)
+    _keep_nearest(rows, leaves, sources, target, source, node, best)
+    if len(first) == len(useful):
+        return best
     least, largest = _limits(rows)
-    distance = np.zeros((len(sources), len(low)))
-    for j in np.flatnonzero((np.isfinite(low) | np.isfinite(high)).any(axis=0)):
-        x = rows.Z[sources, j][:, None]
+    source, node = np.arange(n), np.zeros(n, dtype=np.intp)
+    gap = np.zeros((n, rows.Z.shape[1]))
+    while len(source):
+        end = is_leaf[node]
+        _keep_nearest(rows, leaves, sources, target, source[end], node[end], best)
+        source, node, gap = source[~end], node[~end], gap[~end]
+        j, x = leaves.feature[node], rows.Z[sources[source], leaves.feature[node]]
         single = x.astype(np.float32)  # what the tree compares
-        # values stay inside what was observed and allowed
-        up = np.maximum(low[:, j], least[j])
-        up = np.where(up > np.minimum(high[:, j], largest[j]), np.inf, up)
-        down = np.minimum(high[:, j], largest[j])
-        down = np.where(down < np.maximum(low[:, j], least[j]), -np.inf, down)
-        with np.errstate(invalid="ignore"):  # infinite cells
-            short = np.where(single < low[:, j], up - x, 0.0)
-            short = np.where(single > high[:, j], x - down, short)
-        stays = (x < rows.bounds[0, j]) | (x > rows.bounds[1, j])
-        if not rows.movable[j]:
-            stays[:] = True
-        short = np.where(stays & (short > 0), np.inf, short)
-        distance += np.nan_to_num(short, nan=0.0, posinf=np.inf) / rows.scale[j]
-    return distance
+        below, above = leaves.below[node], leaves.above[node]
+        down = np.where(single > below, x - np.minimum(below, largest[j]), 0.0)
+        up = np.where(single < above, np.maximum(above, least[j]) - x, 0.0)
+        parts = []
+        for short, child in ((down, leaves.left[node]), (up, leaves.right[node])):
+            longer = gap.copy()
+            at = np.arange(len(source)), j
+            short = np.where(rows.movable[j] | (short <= 0), short, np.inf)
+            longer[at] = np.fmax(longer[at], short / rows.scale[j])
+            near = longer.sum(axis=1) < best[0][source]
+            near &= leaves.proba[child] >= target[source]
+            parts.append((source[near], child[near], longer[near]))
+        source, node, gap = (np.concatenate(pair) for pair in zip(*parts))
+    return best
+
+
+def _keep_nearest(rows, leaves, sources, target, source, node, best):
+    """Write what is nearer than `best`: pairs of a source and a leaf."""
+    sure = leaves.proba[node] >= target[source]
+    source, node = source[sure], node[sure]
+    if not len(source):
+        return
+    distance = _box_distances(
+        rows, sources[source], leaves.low[node], leaves.high[node]
+    )
+    nearest = first_of_each(source, distance)
+    source, node, distance = source[nearest], node[nearest], distance[nearest]
+    nearer = distance < best[0][source]
+    best[0][source[nearer]], best[1][source[nearer]] = distance[nearer], node[nearer]
+
+
+def _clipped(rows, leaves, sources, nodes):
+    """The sources, moved just into the given leaves."""
+    least, largest = _limits(rows)
+    Z, single = rows.Z[sources], rows.Z[sources].astype(np.float32)
+    below, above = leaves.low[nodes], leaves.high[nodes]
+    Z = np.where(single < below, np.maximum(below, least), Z)
+    return np.where(single > above, np.minimum(above, largest), Z)
+
+
+def _box_distances(rows, sources, low, high):
+    """Scaled Manhattan distance of each source to its box; infinite: not allowed."""
+    least, largest = _limits(rows)
+    x = rows.Z[sources]
+    single = x.astype(np.float32)
+    # values stay inside what was observed and allowed
+    up, down = np.maximum(low, least), np.minimum(high, largest)
+    with np.errstate(invalid="ignore"):  # infinite cells
+        short = np.where(single < low, np.where(up > down, np.inf, up - x), 0.0)
+        above = single > high
+        short = np.where(above, np.where(up > down, np.inf, x - down), short)
+    stays = (x < rows.bounds[0]) | (x > rows.bounds[1]) | ~rows.movable
+    short = np.where(stays & (short > 0), np.inf, short)
+    short = np.nan_to_num(short, nan=0.0, posinf=np.inf) / rows.scale
+    empty = (low > high).any(axis=1)
+    return np.where(empty, np.inf, short.sum(axis=1))
 
 
 # --- linear models --------------------------------------------------------------------
