@@ -144,8 +144,8 @@ def leaf_distance(tree, X, y, target, scale):
             total += np.maximum(bound - values[:, j], 0) / unit[j]
         for j, bound in high.items():
             total += np.maximum(values[:, j] - bound, 0) / unit[j]
-        share = np.array([value[column[label]] / value.sum() for label in y])
-        best = np.where(share >= target - 1e-9, np.minimum(best, total), best)
+        share = np.array([value[column[label]] for label in y])
+        best = np.where(share >= target, np.minimum(best, total), best)
     return best
 
 
