@@ -70,6 +70,37 @@ def take_rows(X: Any, rows: np.ndarray) -> Any:
     return safe_indexing(X, rows)
 
 
+def take_columns(X: Any, mask: np.ndarray) -> Any:
+    """The columns of a mask as a new container that shares no memory with X."""
+    columns = np.flatnonzero(mask)
+    if is_pandas(X):
+        return X.iloc[:, columns].copy()
+    if is_polars(X):
+        return X[:, columns.tolist()]
+    return X[:, columns]
+
+
+def restore_columns(X: Any, original: Any, mask: np.ndarray) -> Any:
+    """X with the columns of a mask as they are in `original`, row by row."""
+    if is_pandas(X):
+        columns = {
+            j: (original if mask[j] else X).iloc[:, j].array for j in range(len(mask))
+        }
+        import pandas as pd
+
+        out = pd.DataFrame(columns, index=X.index)
+        out.columns = X.columns
+        return out
+    if is_polars(X):
+        kept = [name for name, is_kept in zip(X.columns, mask) if is_kept]
+        return X.with_columns(original[kept]) if kept else X
+    if sparse.issparse(X):
+        keep = sparse.diags_array(mask.astype(X.dtype), format="csr")
+        move = sparse.diags_array((~mask).astype(X.dtype), format="csr")
+        return type(X)((original @ keep + X @ move).astype(X.dtype).tocsr())
+    return np.where(mask, original, X)
+
+
 def copy_table(X: Any) -> Any:
     """A copy that a member may write into without harm to X."""
     return X.clone() if is_polars(X) else X.copy()

@@ -46,6 +46,8 @@ from sklearn_coopkd._containers import (
     as_table,
     copy_table,
     n_rows,
+    resolve_columns,
+    take_columns,
     take_rows,
 )
 from sklearn_coopkd._fitting import MAX_SEED, make_member, seeded, weight_keyword
@@ -59,7 +61,12 @@ from sklearn_coopkd._responses import (
 )
 from sklearn_coopkd._rounds import Problem, run_rounds
 from sklearn_coopkd._scoring import make_fold_scorer, routable_scorer
+from sklearn_coopkd._sites import make_sites, one_table
 from sklearn_coopkd.generators import QuintessentialGenerator
+
+# On one table, and between sites. Between sites a model lacks what no single round
+# brings, and every peer has seen other rows; see docs/benchmarks.md.
+AUTO = {"max_iter": (1, 3), "peer_selection": ("best", "all")}
 
 
 def _final_has(method):
@@ -119,9 +126,10 @@ class CooperativeDistiller(
         Rows that a student is taught: those it gets wrong out of sample, or also
         those on which the true class leads by less than 0.2.
 
-    peer_selection : {"best", "all"} or object, default="best"
+    peer_selection : {"auto", "best", "all"} or object, default="auto"
         Who teaches a row: the surest peer (out-of-sample probabilities, calibrated by
-        temperature) among those that get it right, or all of them. An object needs
+        temperature) among those that get it right, or all of them. "auto": "all"
+        between sites, else "best". An object needs
         ``select(deficient, qualified, confidence)``; see ``docs/extending.md``.
 
     generator : object, default=None
@@ -135,9 +143,10 @@ class CooperativeDistiller(
     max_pseudo : float, default=None
         At most this many pseudo-samples per own row of a student; None: no limit.
 
-    max_iter : int, default=1
+    max_iter : int or "auto", default="auto"
         Maximum number of rounds. The fit stops earlier if nobody improves, or if there
-        is nothing new to teach. See the notes for the cost.
+        is nothing new to teach. "auto": 3 between sites, else 1. See the notes for the
+        cost.
 
     tol : float, default=0.0
         A student is kept if its score rises by more than this.
@@ -155,10 +164,16 @@ class CooperativeDistiller(
 
     cv : int, cross-validation generator or iterable, default=None
         Folds for the out-of-sample answers, at least 3 with the gate, as in
-        :class:`sklearn.ensemble.StackingClassifier`; None: `max_iter + 2` stratified
-        folds, at least 3, so that every round can be judged. The
+        :class:`sklearn.ensemble.StackingClassifier`; None: 3 stratified folds. The
         number of fits grows with the square of the number of folds if
-        ``validation="cross-fit"``, linearly otherwise.
+        ``validation="cross-fit"``, linearly otherwise. Between sites an int or None
+        splits the rows of each site by itself.
+
+    views : dict of str to columns, default=None
+        The columns that a member sees, for those that do not see all: names,
+        positions, a mask, a slice or a callable of X, as in
+        :class:`sklearn.compose.ColumnTransformer`. Other members and the pseudo-samples
+        have all columns; a teacher changes only those that it sees.
 
     on_failure : {"raise", "warn"}, default="raise"
         What happens if a member cannot be fitted: raise its exception, or drop the
@@ -233,13 +248,18 @@ class CooperativeDistiller(
     Notes
     -----
     With K folds, one round and the gate, a member is fitted 1 + K + K (K - 1) / 2 times
-    plainly and at most 1 + K times with pseudo-samples. Every further round leaves out
-    one fold more, and by default needs one more: the number of fits about doubles with
-    each. Time grows linearly with rows.
+    plainly and at most 1 + K times with pseudo-samples, and in each further round
+    1 + K + K (K - 1) times. Time grows linearly with rows.
 
     The gate's scores of the first round come from rows that no part of a student has
     seen. In later rounds the decisions of earlier ones, a bit per student, were made
     on the same rows.
+
+    Between sites the gate judges a student on held-out rows of all sites, each row the
+    same: a student that learns a class its site never saw may lose a little at home.
+    Models are asked about rows where these are, and a pseudo-sample is made from rows
+    of one site. ``combine="stack"`` brings probabilities and labels of all sites
+    together, "vote" and "best" only scores and temperatures.
 
     Without a gate the final estimator is fitted on the answers of the students of the
     round before the last (with one round, of the members before teaching): those of
@@ -278,11 +298,14 @@ class CooperativeDistiller(
         "final_estimator": [None, HasMethods("fit")],
         "combine": [StrOptions({"stack", "vote", "best"})],
         "deficiency": [StrOptions({"error", "margin"})],
-        "peer_selection": [StrOptions(set(PEER_SELECTIONS)), HasMethods("select")],
+        "peer_selection": [
+            StrOptions({"auto", *PEER_SELECTIONS}),
+            HasMethods("select"),
+        ],
         "generator": [None, HasMethods("generate")],
         "pseudo_weight": [Interval(Real, 0, None, closed="neither")],
         "max_pseudo": [None, Interval(Real, 0, None, closed="neither")],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
         "tol": [Interval(Real, 0, None, closed="left")],
         "scoring": [str, callable],
         "validation": [
@@ -291,6 +314,7 @@ class CooperativeDistiller(
             None,
         ],
         "cv": ["cv_object", str],  # a string gets a better message in `fit`
+        "views": [dict, None],
         "on_failure": [StrOptions({"raise", "warn"})],
         "n_jobs": [None, Integral],
         "random_state": ["random_state"],
@@ -304,15 +328,16 @@ class CooperativeDistiller(
         *,
         combine="stack",
         deficiency="error",
-        peer_selection="best",
+        peer_selection="auto",
         generator=None,
         pseudo_weight=1.0,
         max_pseudo=None,
-        max_iter=1,
+        max_iter="auto",
         tol=0.0,
         scoring="neg_log_loss",
         validation="cross-fit",
         cv=None,
+        views=None,
         on_failure="raise",
         n_jobs=None,
         random_state=None,
@@ -331,6 +356,7 @@ class CooperativeDistiller(
         self.scoring = scoring
         self.validation = validation
         self.cv = cv
+        self.views = views
         self.on_failure = on_failure
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -342,7 +368,7 @@ class CooperativeDistiller(
         # the members are not validated here: their own `fit` does it
         prefer_skip_nested_validation=False
     )
-    def fit(self, X, y, sample_weight=None, **fit_params):
+    def fit(self, X, y, sample_weight=None, *, sites=None, **fit_params):
         """Fit the members, let them teach each other, fit the combination.
 
         Parameters
@@ -356,6 +382,13 @@ class CooperativeDistiller(
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows. They reach every member whose `fit` takes weights,
             the final estimator, the gate and the pseudo-samples.
+
+        sites : array-like of shape (n_samples,) or (n_samples, n_estimators), \
+                default=None
+            Who owns each row: the name of a member, or a boolean column for each
+            member (that is not "drop"). A member is fitted with rows of its own and
+            with pseudo-samples; models are asked about all rows. None: all members
+            share all rows.
 
         **fit_params : dict
             With metadata routing: metadata for members, splitter, scorer and final
@@ -391,16 +424,26 @@ class CooperativeDistiller(
         seed = int(rng.randint(MAX_SEED))
         # drawn for every member, so that dropping one leaves the others as they are
         seeds = [int(rng.randint(MAX_SEED)) for _ in names]
+        views = self._resolve_views(X, names)
         members = [
-            make_member(name, estimator, routed[name].fit, member_seed)
+            make_member(name, estimator, routed[name].fit, member_seed, views.get(name))
             for name, estimator, member_seed in zip(names, all_estimators, seeds)
             if estimator != "drop"
         ]
+        if sites is None:
+            ownership = one_table(len(members), len(y))
+        else:
+            ownership = make_sites(
+                sites,
+                [member.name for member in members],
+                [member.is_frozen for member in members],
+                len(y),
+            )
         folds = make_folds(
             X,
             y,
             cv=self.cv,
-            max_iter=self.max_iter,
+            sites=ownership,
             validation=self.validation,
             split_params=dict(routed.cv.split),
             seed=seed,
@@ -415,8 +458,11 @@ class CooperativeDistiller(
             classes=self.classes_,
             sample_weight=sample_weight,
             folds=folds,
+            sites=ownership,
             deficiency=self.deficiency,
-            peer_selection=self._component(self.peer_selection, PEER_SELECTIONS),
+            peer_selection=self._component(
+                self._automatic("peer_selection", sites), PEER_SELECTIONS
+            ),
             generator=(
                 QuintessentialGenerator()
                 if self.generator is None
@@ -424,7 +470,7 @@ class CooperativeDistiller(
             ),
             pseudo_weight=self.pseudo_weight,
             max_pseudo=self.max_pseudo,
-            max_iter=self.max_iter,
+            max_iter=self._automatic("max_iter", sites),
             tol=self.tol,
             scorer=scorer,
             on_failure=self.on_failure,
@@ -496,6 +542,31 @@ class CooperativeDistiller(
     def _report(self, message):
         print(f"[{type(self).__name__}] {message}", flush=True)
 
+    def _automatic(self, parameter, sites):
+        """Value of a parameter whose default is "auto"."""
+        value = getattr(self, parameter)
+        if not isinstance(value, str) or value != "auto":
+            return value
+        return AUTO[parameter][sites is not None]
+
+    def _resolve_views(self, X, names):
+        """Mask of the columns that each member with a view sees."""
+        unknown = sorted(set(self.views or {}) - set(names), key=str)
+        if unknown:
+            raise ValueError(
+                f"`views` names {unknown[0]!r}, which is no member of `estimators`. "
+                f"The members are: {', '.join(map(repr, names))}."
+            )
+        views = {}
+        for name, columns in (self.views or {}).items():
+            columns = columns(X) if callable(columns) else columns
+            if isinstance(columns, slice):
+                columns = np.arange(X.shape[1])[columns]
+            views[name] = resolve_columns(X, columns, "views")
+            if not views[name].any():
+                raise ValueError(f"`views` gives the member {name!r} no columns.")
+        return views
+
     @staticmethod
     def _component(value, registry):
         # an object with `select` alone is copied
@@ -533,6 +604,7 @@ class CooperativeDistiller(
         self.transfer_matrix_ = result.transfer
         self.scores_ = result.scores
         self._names = list(result.names)
+        self._columns_seen = result.columns
         self.pseudo_samples_ = Bunch()
         for name, lesson in zip(result.names, result.lessons):
             none = np.empty(0, dtype=np.intp)
@@ -619,16 +691,24 @@ class CooperativeDistiller(
         validate_data(self, X, skip_check_array=True, reset=False)
         return X
 
-    def _ask(self, estimator, X):
-        return class_proba(estimator, copy_table(X), self.classes_)
+    def _seen(self, X, i):
+        """What member i sees of X, for it alone."""
+        columns = self._columns_seen[i]
+        return copy_table(X) if columns is None else take_columns(X, columns)
+
+    def _ask(self, estimators, i, X):
+        return class_proba(estimators[i], self._seen(X, i), self.classes_)
 
     def _ask_calibrated(self, X):
         """As `_calibrated`, for new rows."""
         before = {
-            i: self._ask(self.initial_estimators_[i], X)
+            i: self._ask(self.initial_estimators_, i, X)
             for i in self._initial_temperatures
         }
-        return self._calibrated([self._ask(e, X) for e in self.estimators_], before)
+        students = [
+            self._ask(self.estimators_, i, X) for i in range(len(self.estimators_))
+        ]
+        return self._calibrated(students, before)
 
     def _final_input(self, X):
         """What the final estimator sees: students, and changed members before."""
@@ -637,7 +717,7 @@ class CooperativeDistiller(
 
     def _student_proba(self, X, i):
         """Probabilities of student i as it gives them; decision values calibrated."""
-        proba = self._ask(self.estimators_[i], X)
+        proba = self._ask(self.estimators_, i, X)
         if response_method(self.estimators_[i]) == "predict_proba":
             return proba
         return apply_temperature(proba, self._temperatures[i])
@@ -712,7 +792,8 @@ class CooperativeDistiller(
             )
         if self.combine == "best":
             X = self._checked(X)
-            return self.estimators_[self.best_index_].predict(copy_table(X))
+            best = self.estimators_[self.best_index_]
+            return best.predict(self._seen(X, self.best_index_))
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(axis=1)]
 
@@ -768,7 +849,8 @@ class CooperativeDistiller(
             X_meta = self._final_input(X)
             return self.final_estimator_.decision_function(X_meta)
         X = self._checked(X)
-        return self.estimators_[self.best_index_].decision_function(copy_table(X))
+        best = self.estimators_[self.best_index_]
+        return best.decision_function(self._seen(X, self.best_index_))
 
     def score(self, X, y, sample_weight=None):
         """Return the mean accuracy of `predict` on the given rows.

@@ -16,9 +16,9 @@ from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from sklearn_coopkd._compat import BaseSearchCV, index_params, routing_enabled
-from sklearn_coopkd._containers import concat_rows, take_rows
+from sklearn_coopkd._containers import concat_rows, take_columns, take_rows
 from sklearn_coopkd._lessons import Lesson
-from sklearn_coopkd._responses import class_proba
+from sklearn_coopkd._responses import Responder
 
 MAX_SEED = np.iinfo(np.int32).max
 
@@ -32,6 +32,7 @@ class Member:
     params: dict[str, Any]  # metadata routed to `fit`, without weights
     weight_name: str | None  # keyword that takes weights; None if there is none
     uses_sample_weight: bool  # whether the caller's weights are meant for it
+    columns: np.ndarray | None = None  # mask of the columns it sees; None: all
 
     @property
     def is_frozen(self) -> bool:
@@ -40,11 +41,23 @@ class Member:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A member at one exclusion, with its answers about the excluded rows."""
+    """A fitted member, with its answers about rows that it was not fitted with."""
 
     model: Any
+    rows: np.ndarray  # (n_asked,) ascending
     proba: np.ndarray  # (n_asked, n_classes)
     lesson: Lesson | None = None  # all pseudo-samples it was fitted with
+    columns: np.ndarray | None = None  # mask of the columns it sees; None: all
+
+    def answers(self, rows: np.ndarray) -> np.ndarray:
+        """Its answers about some of these rows."""
+        return self.proba[np.searchsorted(self.rows, rows)]
+
+    def responder(
+        self, classes: np.ndarray, recorded: np.ndarray | None = None
+    ) -> Responder:
+        """The model as generators and scorers see it."""
+        return Responder(self.model, classes, recorded, self.columns)
 
 
 @dataclass(frozen=True)
@@ -56,7 +69,11 @@ class MemberFailure:
 
 
 def make_member(
-    name: str, estimator: Any, fit_params: dict[str, Any], seed: int
+    name: str,
+    estimator: Any,
+    fit_params: dict[str, Any],
+    seed: int,
+    columns: np.ndarray | None = None,
 ) -> Member:
     """A member ready to be fitted: cloned, seeded, its keyword for weights found.
 
@@ -73,6 +90,9 @@ def make_member(
     seed : int
         For each `random_state` of it that is None.
 
+    columns : ndarray of shape (n_features,), dtype=bool, default=None
+        The columns that it sees; None: all.
+
     Raises
     ------
     NotFittedError
@@ -86,7 +106,7 @@ def make_member(
         except NotFittedError as error:
             error.add_note(f"Raised for the member {name!r}.")
             raise
-        return Member(name, estimator, params, None, uses_sample_weight)
+        return Member(name, estimator, params, None, uses_sample_weight, columns)
     estimator = seeded(clone(estimator), seed)
     if not routing_enabled():
         keyword = weight_keyword(estimator)
@@ -99,7 +119,7 @@ def make_member(
             estimator.get_metadata_routing(), MetadataRouter
         )
         keyword = "sample_weight" if direct and not routes else None
-    return Member(name, estimator, params, keyword, uses_sample_weight)
+    return Member(name, estimator, params, keyword, uses_sample_weight, columns)
 
 
 def seeded(estimator: Any, seed: int) -> Any:
@@ -135,29 +155,38 @@ def weight_keyword(estimator: Any) -> str | None:
 
 
 def fit_and_answer(member, data, rows, asked, lesson):
-    """Fit a clone on some rows and a lesson; return it and its answers on others."""
+    """Fit a clone on some rows and a lesson; return it and its answers on others.
+
+    `asked` is a list of arrays of rows, asked about one array at a time.
+    """
     X, y, classes, sample_weight = data
     try:
         if member.is_frozen:
             model = member.estimator
         else:
-            model = _fit(member, X, y, sample_weight, rows, lesson)
-        proba = class_proba(model, take_rows(X, asked), classes)
+            model = _fit(member, X, y, classes, sample_weight, rows, lesson)
+        teller = Responder(model, classes, None, member.columns)
+        told = [teller.predict_proba(take_rows(X, part)) for part in asked]
     except Exception as error:
         try:
             pickle.loads(pickle.dumps(error))
         except Exception:  # it could not travel between processes
             error = RuntimeError(f"{type(error).__name__}: {error}")
         return MemberFailure(member.name, error)
-    return Fitted(model, proba, lesson)
+    rows = np.concatenate([np.empty(0, dtype=np.intp), *asked])
+    order = np.argsort(rows, kind="stable")
+    proba = np.concatenate([np.empty((0, len(classes))), *told])[order]
+    return Fitted(model, rows[order], proba, lesson, member.columns)
 
 
-def _fit(member, X, y, sample_weight, rows, lesson):
-    y_fit = y[rows]
-    if len(np.unique(y_fit)) < 2 <= len(np.unique(y)):
-        # Few classifiers accept a single class, which only this subset has.
-        return DummyClassifier(strategy="prior").fit(np.zeros((len(rows), 1)), y_fit)
-    X_fit = take_rows(X, rows)
+def _fit(member, X, y, classes, sample_weight, rows, lesson):
+    known = y[rows] if lesson is None else np.concatenate([y[rows], lesson.y])
+    if len(np.unique(known)) < min(2, len(classes)):
+        # Few classifiers accept a single class, which only this subset has; a model
+        # without any rows knows nothing.
+        known = known if len(known) else classes
+        return DummyClassifier(strategy="prior").fit(np.zeros((len(known), 1)), known)
+    X_fit, y_fit = take_rows(X, rows), y[rows]
     origin = rows
     weight = np.ones(len(rows))
     if sample_weight is not None and member.uses_sample_weight:
@@ -167,6 +196,8 @@ def _fit(member, X, y, sample_weight, rows, lesson):
         y_fit = np.concatenate([y_fit, lesson.y])
         origin = np.concatenate([rows, lesson.source])
         weight = np.concatenate([weight, lesson.weight])
+    if member.columns is not None:
+        X_fit = take_columns(X_fit, member.columns)
     # a pseudo-sample inherits the metadata of its source row
     params = index_params(X, member.params, origin)
     weighted = (weight != 1).any() or (

@@ -19,6 +19,8 @@ from sklearn.model_selection import (
     check_cv,
 )
 
+from sklearn_coopkd._sites import Sites
+
 Exclusion = tuple[int, ...]
 
 
@@ -57,12 +59,8 @@ class Folds:
         return found
 
 
-def check_splitter(cv: Any, max_iter: int, y: np.ndarray | None = None) -> Any:
-    """The splitter that `cv` stands for.
-
-    None: stratified folds, as many as the gate needs to judge every round by models
-    that were taught as often (one fold left out a round, one to judge on, one to train
-    on), and at least 3.
+def check_splitter(cv: Any, y: np.ndarray | None = None) -> Any:
+    """The splitter that `cv` stands for; None: three stratified folds.
 
     Raises
     ------
@@ -74,7 +72,7 @@ def check_splitter(cv: Any, max_iter: int, y: np.ndarray | None = None) -> Any:
             f"`cv` must be an int, a splitter or an iterable; got {cv!r}. For members "
             "that are fitted already, wrap them in FrozenEstimator."
         )
-    cv = max(3, max_iter + 2) if cv is None else cv
+    cv = 3 if cv is None else cv
     splitter = check_cv(cv, y, classifier=True)
     if y is not None and isinstance(cv, Integral):
         largest = np.unique(y, return_counts=True)[1].max()
@@ -92,7 +90,7 @@ def make_folds(
     y: np.ndarray,
     *,
     cv: Any,
-    max_iter: int,
+    sites: Sites,
     validation: str | float | None,
     split_params: dict[str, Any],
     seed: int,
@@ -107,8 +105,8 @@ def make_folds(
 
     cv : None, int, splitter or iterable
 
-    max_iter : int
-        Rounds that the folds have to serve.
+    sites : Sites
+        With several places an int (or None) splits the rows of each by itself.
 
     validation : {"cross-fit"}, float or None
         See `CooperativeDistiller`.
@@ -123,8 +121,11 @@ def make_folds(
     -------
     folds : Folds
     """
-    splitter = check_splitter(cv, max_iter, y)
-    splits = list(splitter.split(X, y, **split_params))
+    splitter = check_splitter(cv, y)
+    if sites.n_places > 1 and (cv is None or isinstance(cv, Integral)):
+        splits = _split_places(sites, y, splitter.get_n_splits())
+    else:
+        splits = list(splitter.split(X, y, **split_params))
     if not splits:
         raise ValueError(f"`cv` must yield at least one split; got none from {cv!r}.")
     held_out = None
@@ -161,6 +162,23 @@ def make_folds(
             stacklevel=4,
         )
     return replace(folds, gates=gates)
+
+
+def place_folds(y: np.ndarray, n_folds: int) -> np.ndarray:
+    """A fold for each row of one place: the rows of a class are dealt out in turn."""
+    fold = np.empty(len(y), dtype=np.intp)
+    fold[np.argsort(y, kind="stable")] = np.arange(len(y)) % n_folds
+    return fold
+
+
+def _split_places(sites, y, n_folds):
+    """Folds of each place for itself, so that a place can make them alone."""
+    fold = np.empty(len(y), dtype=np.intp)
+    for rows in sites.by_place(np.arange(len(y))).values():
+        fold[rows] = place_folds(y[rows], n_folds)
+    return [
+        (np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_folds)
+    ]
 
 
 def _hold_out(

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
-from sklearn_coopkd._containers import concat_rows, row_keys, take_rows
+from sklearn_coopkd._containers import (
+    concat_rows,
+    resolve_columns,
+    restore_columns,
+    row_keys,
+    take_rows,
+)
 
 
 @dataclass(frozen=True)
@@ -20,6 +28,59 @@ class Lesson:
     teacher: np.ndarray  # position of the member that made it
     source: np.ndarray  # row it was made from
     round: np.ndarray
+
+
+def make_samples(
+    generator: Any,
+    teacher: Any,
+    X: Any,
+    y: np.ndarray,
+    X_pool: Any,
+    y_pool: np.ndarray,
+    seed: int,
+    columns: np.ndarray | None = None,
+) -> Any:
+    """Let a teacher make a pseudo-sample from each row of X.
+
+    Of a teacher that sees some columns only (mask `columns`), the others stay: a
+    generator with the parameter `immutable_features` is told so, and of what any makes
+    they are put back, which its teacher does not notice.
+
+    Raises
+    ------
+    TypeError
+        If the generator returns something else than GeneratedSamples.
+    """
+    if columns is not None and columns.all():
+        columns = None
+    if columns is not None and "immutable_features" in generator.get_params():
+        held = resolve_columns(X, generator.immutable_features, "immutable_features")
+        generator = clone(generator).set_params(immutable_features=held | ~columns)
+    made = generator.generate(teacher, X, y, X_pool, y_pool, random_state=seed)
+    success = np.asarray(getattr(made, "success", None))
+    if success.dtype != bool or success.shape != (len(y),):
+        raise TypeError(
+            "`generator` must return GeneratedSamples with a boolean `success` per "
+            f"source row; {type(generator).__name__}.generate returned "
+            f"{type(made).__name__} with `success` of dtype {success.dtype} and shape "
+            f"{success.shape}."
+        )
+    if type(made.X_pseudo) is not type(X) or made.X_pseudo.shape[1] != X.shape[1]:
+        raise TypeError(
+            "`generator` must return `X_pseudo` in the container of the source rows, a "
+            f"{type(X).__name__} with {X.shape[1]} columns; "
+            f"{type(generator).__name__}.generate returned a "
+            f"{type(made.X_pseudo).__name__}."
+        )
+    for key, value in made.report.items():
+        if not isinstance(value, Real):
+            raise TypeError(
+                "`generator` must return a `report` of numbers; "
+                f"{type(generator).__name__}.generate returned {value!r} for {key!r}."
+            )
+    if columns is not None:
+        made = replace(made, X_pseudo=restore_columns(made.X_pseudo, X, ~columns))
+    return made
 
 
 def without_duplicates(lesson: Lesson, earlier: Lesson | None) -> Lesson:
@@ -47,6 +108,11 @@ def without_duplicates(lesson: Lesson, earlier: Lesson | None) -> Lesson:
             weight[kept.setdefault(pair[0], int(row))] += lesson.weight[row]
     rows = np.array(sorted(kept.values()), dtype=np.intp)
     return _subset(lesson, rows, weight)
+
+
+def selected(lesson: Lesson, rows: np.ndarray) -> Lesson | None:
+    """Some samples of a lesson; None if there are none."""
+    return _subset(lesson, rows, lesson.weight) if len(rows) else None
 
 
 def _subset(lesson: Lesson, rows: np.ndarray, weight: np.ndarray) -> Lesson:

@@ -18,7 +18,7 @@ from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-from sklearn_coopkd._containers import copy_table, is_pandas, n_rows
+from sklearn_coopkd._containers import copy_table, is_pandas, n_rows, take_columns
 
 # Probabilities are floored here before a logarithm: an overconfident member (a full
 # tree says 0 and 1) would otherwise have an infinite loss that nothing can tame.
@@ -173,6 +173,9 @@ class Responder(ClassifierMixin, BaseEstimator):
 
     recorded : ndarray of shape (n_rows, n_classes), default=None
         Probabilities already known for the rows that a scorer will ask about.
+
+    columns : ndarray of shape (n_features,), dtype=bool, default=None
+        The columns that the member sees; None: all.
     """
 
     def __init__(
@@ -180,10 +183,12 @@ class Responder(ClassifierMixin, BaseEstimator):
         estimator: Any,
         classes: np.ndarray,
         recorded: np.ndarray | None = None,
+        columns: np.ndarray | None = None,
     ):
         self.estimator = estimator
         self.classes = classes
         self.recorded = recorded
+        self.columns = columns
 
     @property
     def classes_(self) -> np.ndarray:
@@ -192,10 +197,13 @@ class Responder(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Any) -> np.ndarray:
         if self.recorded is not None:
             return self.recorded
-        return class_proba(self.estimator, copy_table(X), self.classes)
+        return class_proba(self.estimator, self._seen(X), self.classes)
 
     def predict(self, X: Any) -> np.ndarray:
-        return self.estimator.predict(copy_table(X))
+        return self.estimator.predict(self._seen(X))
+
+    def _seen(self, X: Any) -> Any:
+        return copy_table(X) if self.columns is None else take_columns(X, self.columns)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
@@ -204,5 +212,7 @@ class Responder(ClassifierMixin, BaseEstimator):
 def unwrapped(estimator: Any) -> Any:
     """The user's own estimator inside a `Responder` or a `FrozenEstimator`."""
     while isinstance(estimator, (Responder, FrozenEstimator)):
+        if getattr(estimator, "columns", None) is not None:
+            return estimator
         estimator = estimator.estimator
     return estimator

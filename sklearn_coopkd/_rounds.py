@@ -1,19 +1,22 @@
 """The loop: cross-fitting, teaching and the never-worse gate.
 
-Everything is computed for *exclusions*: sets of folds that nothing may have seen.
-`members[()]`, say, is trained on all rows, `members[(2,)]` on all rows but those of
-fold 2, `members[(0, 2)]` on all rows but those of folds 0 and 2. One step of teaching
-without the folds E needs the members without E and one more fold g, for every g: they
-have not seen fold g, so they are fair witnesses of who fails there and fair teachers
-of it. The gate judges the students without f on fold f: no source row, no anchor, no
-teacher and no student had a part of f in it. Each fit serves every step that needs it.
+Everything is computed for a *base*, a set of folds that nothing may have seen: the
+delivered students for the base without folds, the students that the gate judges on
+fold f for the base without f. No source row, no anchor, no teacher and no student of
+that base had a part of f in it.
+
+Within a base and a round there are, for every member, the *full* model, fitted on all
+its rows that the base allows, and *crossed* ones, each without one fold more. A row
+that a member owns is a fair question for the crossed model without the row's fold; a
+row of another site for the full model, which never saw it. From the second round on
+the crossed models keep the full model's pseudo-samples, except those made from rows of
+the fold. Each fit serves every base that needs it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from numbers import Real
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,13 +26,17 @@ from sklearn_coopkd._containers import concat_rows, take_rows
 from sklearn_coopkd._deficiency import correct_rows, deficient_rows
 from sklearn_coopkd._fitting import Fitted, Member, MemberFailure, fit_and_answer
 from sklearn_coopkd._folds import Exclusion, Folds
-from sklearn_coopkd._lessons import Lesson, capped, join, without_duplicates
-from sklearn_coopkd._reports import join_reports
-from sklearn_coopkd._responses import (
-    Responder,
-    apply_temperature,
-    fit_temperature,
+from sklearn_coopkd._lessons import (
+    Lesson,
+    capped,
+    join,
+    make_samples,
+    selected,
+    without_duplicates,
 )
+from sklearn_coopkd._reports import join_reports
+from sklearn_coopkd._responses import apply_temperature, fit_temperature
+from sklearn_coopkd._sites import Sites
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,7 @@ class RoundsResult:
     responses: np.ndarray  # (n_members, n_response_rows, n_classes) of the students
     initial_responses: np.ndarray  # the same of the members before teaching
     is_current: bool  # False: `responses` are those of the round before the last
+    columns: list[np.ndarray | None]  # mask of the columns each one sees; None: all
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,7 @@ class Problem:
     classes: np.ndarray
     sample_weight: np.ndarray | None
     folds: Folds
+    sites: Sites
     deficiency: str
     peer_selection: Any
     generator: Any
@@ -105,56 +114,22 @@ class _MembersFailed(Exception):
         self.failures = failures
 
 
-def _generate(generator, teacher, X, y, sources, pool, seed):
-    """Let one teacher make a pseudo-sample from each source row."""
-    made = generator.generate(
-        teacher,
-        take_rows(X, sources),
-        y[sources],
-        take_rows(X, pool),
-        y[pool],
-        random_state=seed,
-    )
-    success = np.asarray(getattr(made, "success", None))
-    if success.dtype != bool or success.shape != (len(sources),):
-        raise TypeError(
-            "`generator` must return GeneratedSamples with a boolean `success` per "
-            f"source row; {type(generator).__name__}.generate returned "
-            f"{type(made).__name__} with `success` of dtype {success.dtype} and shape "
-            f"{success.shape}."
-        )
-    if type(made.X_pseudo) is not type(X) or made.X_pseudo.shape[1] != X.shape[1]:
-        raise TypeError(
-            "`generator` must return `X_pseudo` in the container of the source rows, a "
-            f"{type(X).__name__} with {X.shape[1]} columns; "
-            f"{type(generator).__name__}.generate returned a "
-            f"{type(made.X_pseudo).__name__}."
-        )
-    for key, value in made.report.items():
-        if not isinstance(value, Real):
-            raise TypeError(
-                "`generator` must return a `report` of numbers; "
-                f"{type(generator).__name__}.generate returned {value!r} for {key!r}."
-            )
-    return made
-
-
 # --- the loop -------------------------------------------------------------------------
 
 
 class _Loop:
-    """The state of one fit: members by exclusion and round, and who was accepted."""
+    """The state of one fit: models by base and round."""
 
     def __init__(self, members: list[Member], problem: Problem, parallel: Parallel):
         self.members = members
         self.problem = problem
-        self.folds = problem.folds
+        self.folds, self.sites = problem.folds, problem.sites
         self.parallel = parallel
-        # states[round][exclusion] is a list with one Fitted per member
-        self.states: list[dict[Exclusion, list[Fitted]]] = [{}]
-        self.accepted: list[np.ndarray] = []
-        self.plans: dict[tuple[Exclusion, int], Plan] = {}
-        self.data = (problem.X, problem.y, problem.classes, problem.sample_weight)
+        self.bases = [self.folds.root]
+        self.bases += [base for base in self.folds.gates if base != self.folds.root]
+        # full[round][base] and crossed[round][base, fold]: one Fitted per member
+        self.full: list[dict[Exclusion, list[Fitted]]] = [{}]
+        self.crossed: list[dict[tuple[Exclusion, int], list[Fitted]]] = [{}]
         # what became of the rows assigned in (round, student), lesson by lesson
         self.made: dict[tuple[int, int], list[Generation]] = {}
         # the generator's report of each call of a round, and its successes
@@ -177,69 +152,87 @@ class _Loop:
             raise _MembersFailed(failed)
         return results
 
-    def fit_plain(self, exclusions: list[Exclusion]) -> None:
-        """Fit every member without the given folds, where that is not done yet."""
-        missing = [e for e in exclusions if e not in self.states[0]]
-        jobs = [
-            (member, self.data, self.folds.rows(e), self.folds.asked(e), None)
-            for e in missing
-            for member in self.members
-        ]
-        if jobs:
-            self.problem.report(
-                f"fitting {len(self.members)} members, {len(jobs)} fits"
-            )
+    def _job(self, j: int, exclusion: Exclusion, is_base: bool, lesson=None) -> tuple:
+        """Fit member j without an exclusion; ask about its rows, of a base all rows."""
+        problem = self.problem
+        rows = self.folds.rows(exclusion)
+        is_asked = self.folds.test[list(exclusion)].any(axis=0)
+        if is_base:
+            is_asked = is_asked | ~self.sites.owns[j]
+        asked = self.sites.by_place(np.flatnonzero(is_asked))
+        data = (problem.X, problem.y, problem.classes, problem.sample_weight)
+        own = rows[self.sites.owns[j, rows]]
+        return self.members[j], data, own, list(asked.values()), lesson
+
+    def fit_plain(self) -> None:
+        """Fit every member for every base, full and crossed, before teaching."""
+        of_base = [(base, self.folds.children(base)) for base in self.bases]
+        needed = {child for _, found in of_base for child in found.values()}
+        exclusions = [*self.bases, *sorted(needed - set(self.bases))]
+        members = range(len(self.members))
+        jobs = [self._job(j, e, e in self.bases) for e in exclusions for j in members]
+        self.problem.report(f"fitting {len(members)} members, {len(jobs)} fits")
         results = self._run(jobs)
-        for k, exclusion in enumerate(missing):
-            part = results[k * len(self.members) : (k + 1) * len(self.members)]
-            self.states[0][exclusion] = part
+        n = len(members)
+        plain = {e: results[k * n : (k + 1) * n] for k, e in enumerate(exclusions)}
+        for base, found in of_base:
+            self.full[0][base] = plain[base]
+            for fold, child in found.items():
+                self.crossed[0][base, fold] = plain[child]
 
-    def ensure(self, exclusions: list[Exclusion], n_rounds: int) -> None:
-        """Bring the given exclusions to `n_rounds` finished rounds."""
-        if n_rounds == 0:
-            self.fit_plain(exclusions)
-            return
-        missing = [e for e in exclusions if e not in self.states[n_rounds]]
-        if not missing:
-            return
-        self.prepare(missing, n_rounds)
-        self.teach(missing, n_rounds, self.accepted[n_rounds - 1])
-
-    def prepare(self, exclusions: list[Exclusion], round_: int) -> None:
-        """Finish what teaching in a round needs: the round before, one fold deeper."""
-        deeper = {c for e in exclusions for c in self.folds.children(e).values()}
-        self.ensure(sorted(deeper), round_ - 1)
-        self.ensure(exclusions, round_ - 1)
+    def cross_fit(self, round_: int) -> None:
+        """Fit the crossed models of a finished round, for the next one."""
+        self.crossed += [{} for _ in range(round_ + 1 - len(self.crossed))]
+        jobs, targets = [], []
+        for base in self.bases:
+            for fold, child in self.folds.children(base).items():
+                if child in self.full[round_]:  # the base of a gate: as good, and there
+                    self.crossed[round_][base, fold] = self.full[round_][child]
+                    continue
+                models = list(self.crossed[round_ - 1][base, fold])
+                self.crossed[round_][base, fold] = models
+                for j, fitted in enumerate(self.full[round_][base]):
+                    lesson = fitted.lesson
+                    if lesson is None or fitted is self.full[round_ - 1][base][j]:
+                        continue
+                    kept = np.flatnonzero(self.folds.train[fold][lesson.source])
+                    lesson = selected(lesson, kept)
+                    jobs.append(self._job(j, child, False, lesson))
+                    targets.append((models, j))
+        if jobs:
+            self.problem.report(f"round {round_}: cross-fitting, {len(jobs)} fits")
+        for (models, j), fitted in zip(targets, self._run(jobs)):
+            models[j] = fitted
 
     # teaching
 
-    def out_of_fold(self, exclusion: Exclusion, round_: int):
-        """Answers of the members without `exclusion` and without the row's own fold.
+    def answers(self, base: Exclusion, round_: int):
+        """Answers of the members to rows that they were not fitted with.
 
-        Returns `rows` and `proba` (n_members, n_rows, n_classes); a row that several
-        folds test gets the mean answer, one that no fold tests is not listed.
+        Returns `rows` and `proba` (n_members, n_rows, n_classes). A row that several
+        folds test gets the mean answer; one that no fold tests is not listed.
         """
-        rows = self.folds.rows(exclusion)
-        position = np.full(len(self.problem.y), -1)
-        position[rows] = np.arange(len(rows))
+        folds, owns = self.folds, self.sites.owns
+        rows = folds.rows(base)
         shape = (len(self.members), len(rows), len(self.problem.classes))
         total, count = np.zeros(shape), np.zeros(len(rows))
-        for fold, child in self.folds.children(exclusion).items():
-            asked = self.folds.asked(child)
-            mine = self.folds.test[fold][asked] & (position[asked] >= 0)
-            at = position[asked[mine]]
-            for i, fitted in enumerate(self.states[round_][child]):
-                total[i, at] += fitted.proba[mine]
-            count[at] += 1
+        for fold in folds.children(base):
+            tested = folds.test[fold][rows]
+            count += tested
+            for i, fitted in enumerate(self.crossed[round_][base, fold]):
+                mine = np.flatnonzero(tested & owns[i, rows])
+                total[i, mine] += fitted.answers(rows[mine])
         covered = count > 0
-        return rows[covered], total[:, covered] / count[covered][None, :, None]
+        rows, total = rows[covered], total[:, covered] / count[covered][None, :, None]
+        for i, fitted in enumerate(self.full[round_][base]):
+            foreign = np.flatnonzero(~owns[i, rows])
+            total[i, foreign] = fitted.answers(rows[foreign])
+        return rows, total
 
-    def plan(self, exclusion: Exclusion, round_: int) -> Plan:
+    def plan(self, base: Exclusion, round_: int) -> Plan:
         """Decide from the answers of the round before."""
-        if (exclusion, round_) in self.plans:
-            return self.plans[exclusion, round_]
         problem = self.problem
-        rows, proba = self.out_of_fold(exclusion, round_ - 1)
+        rows, proba = self.answers(base, round_ - 1)
         # a row without weight is as good as absent
         present = problem.weights(rows) > 0
         rows, proba = rows[present], proba[:, present]
@@ -264,104 +257,126 @@ class _Loop:
                 f"n_students, n_rows) = {expected}; got shape {assigned.shape}, dtype "
                 f"{assigned.dtype}."
             )
-        plan = Plan(rows, deficient, assigned)
-        self.plans[exclusion, round_] = plan
-        return plan
+        return Plan(rows, deficient, assigned)
 
-    def teach(self, exclusions: list[Exclusion], round_: int, students: np.ndarray):
-        """Make lessons and fit the given students (mask) without `exclusions`."""
-        plans = {e: self.plan(e, round_) for e in exclusions}
-        made = self._make_samples(plans, round_, students)
+    def teach(self, plans: dict[Exclusion, Plan], round_: int, students: np.ndarray):
+        """Make lessons and fit the given students (mask) for the plans' bases."""
+        if len(self.full) == round_:
+            self.full.append({})
+        batches = self._make_samples(plans, round_, students)
         jobs, targets = [], []
-        for exclusion in exclusions:
-            before = self.states[round_ - 1][exclusion]
-            self.states[round_][exclusion] = list(before)
-            for j in np.flatnonzero(students):
-                lesson = self._lesson(exclusion, plans[exclusion], made, j, round_)
-                if lesson is None:
-                    continue
-                rows, asked = self.folds.rows(exclusion), self.folds.asked(exclusion)
-                jobs.append((self.members[j], self.data, rows, asked, lesson))
-                targets.append((exclusion, j))
+        for base, plan in plans.items():
+            models = list(self.full[round_ - 1][base])
+            self.full[round_][base] = models
+            for j in np.flatnonzero(students).tolist():
+                lesson = self._lesson(base, plan, batches[base], j, round_)
+                if lesson is not None:
+                    jobs.append(self._job(j, base, True, lesson))
+                    targets.append((models, j))
         self.problem.report(f"round {round_}: fitting students, {len(jobs)} fits")
-        for (exclusion, j), fitted in zip(targets, self._run(jobs)):
-            self.states[round_][exclusion][j] = fitted
+        for (models, j), fitted in zip(targets, self._run(jobs)):
+            models[j] = fitted
+
+    def _batches(self, base: Exclusion, plan: Plan, round_: int):
+        """Who teaches which rows with which anchors: one entry for each call.
+
+        Sources and anchors are rows of one place. Yields the teacher's position, its
+        fitted model, the positions of the sources in `plan.rows`, the anchors, and the
+        place.
+        """
+        folds, sites = self.folds, self.sites
+        for i, full in enumerate(self.full[round_ - 1][base]):
+            owned = sites.owns[i, plan.rows]
+            # rows that the teacher is fitted with: by its model without their fold
+            crossed = [
+                (self.crossed[round_ - 1][base, fold][i], owned & tested, child)
+                for fold, child in folds.children(base).items()
+                for tested in [folds.test[fold][plan.rows]]
+            ]
+            for fitted, chosen, exclusion in [*crossed, (full, ~owned, base)]:
+                anchors = folds.rows(exclusion)
+                anchors = anchors[self.problem.weights(anchors) > 0]
+                pools = sites.by_place(anchors)
+                position = np.flatnonzero(chosen)
+                at = sites.place[plan.rows[position]]
+                for place in np.unique(at).tolist():
+                    if place in pools:
+                        yield i, fitted, position[at == place], pools[place], place
 
     def _make_samples(self, plans, round_, students):
-        """Generate once for each (teacher, source), whoever will learn from it.
+        """Generate once for each teacher and source, whoever will learn from it.
 
-        Returns {(exclusion of the teacher, teacher): (sources, GeneratedSamples)}.
+        Returns for each base a list of (teacher, positions in `plan.rows`, sources,
+        samples); the samples may be of more rows, `sources`, than those positions.
         """
         problem = self.problem
-        wanted: dict[tuple[Exclusion, int], list[np.ndarray]] = {}
-        for exclusion, plan in plans.items():
-            rows = plan.rows
+        calls: dict[Any, tuple[Fitted, np.ndarray, list[np.ndarray]]] = {}
+        entries: dict[Exclusion, list[tuple[int, np.ndarray, Any]]] = {}
+        for base, plan in plans.items():
             needed = plan.assigned[:, students].any(axis=1)
-            for fold, child in self.folds.children(exclusion).items():
-                tested = self.folds.test[fold][rows]
-                for i in range(len(self.members)):
-                    sources = rows[needed[i] & tested]
-                    if len(sources):
-                        wanted.setdefault((child, i), []).append(sources)
-        jobs = []
-        sources_of = {key: np.unique(np.concatenate(s)) for key, s in wanted.items()}
-        for (child, i), sources in sources_of.items():
-            teacher = self.states[round_ - 1][child][i].model
-            pool = self.folds.rows(child)
-            pool = pool[problem.weights(pool) > 0]
-            jobs.append((teacher, sources, pool))
+            entries[base] = []
+            for i, fitted, position, pool, place in self._batches(base, plan, round_):
+                position = position[needed[i, position]]
+                if len(position):
+                    # two bases may ask the same model to teach other rows
+                    key = id(fitted), place
+                    calls.setdefault(key, (fitted, pool, []))[2].append(
+                        plan.rows[position]
+                    )
+                    entries[base].append((i, position, key))
+        sources = {
+            k: np.unique(np.concatenate(rows)) for k, (_, _, rows) in calls.items()
+        }
         self.problem.report(
-            f"round {round_}: generating {sum(map(len, sources_of.values()))} samples"
+            f"round {round_}: generating {sum(map(len, sources.values()))} samples"
         )
         results = self.parallel(
-            delayed(_generate)(
+            delayed(make_samples)(
                 problem.generator,
-                Responder(teacher, problem.classes),
-                problem.X,
-                problem.y,
-                sources,
-                pool,
+                fitted.responder(problem.classes),
+                *(take_rows(problem.X, sources[key]), problem.y[sources[key]]),
+                *(take_rows(problem.X, pool), problem.y[pool]),
                 problem.seed,
+                fitted.columns,
             )
-            for teacher, sources, pool in jobs
+            for key, (fitted, pool, _) in calls.items()
         )
         self.reports.setdefault(
             round_, [(made.report, int(made.success.sum())) for made in results]
         )
-        return {key: (sources_of[key], made) for key, made in zip(sources_of, results)}
+        samples = dict(zip(calls, results))
+        return {
+            base: [
+                (i, position, sources[key], samples[key]) for i, position, key in found
+            ]
+            for base, found in entries.items()
+        }
 
-    def _lesson(self, exclusion, plan, made, student, round_) -> Lesson | None:
+    def _lesson(self, base, plan, batches, student, round_) -> Lesson | None:
         """Everything the student has been taught: earlier rounds and this one."""
-        rows, assigned = plan.rows, plan.assigned
-        parts, teachers, sources = [], [], []
+        parts, teachers, origins = [], [], []
         n_requested = 0
-        for fold, child in self.folds.children(exclusion).items():
-            tested = self.folds.test[fold][rows]
-            for i in range(len(self.members)):
-                wanted = rows[assigned[i, student] & tested]
-                if not len(wanted):
-                    continue
-                offered, samples = made[child, i]
-                n_requested += len(wanted)
-                at = np.searchsorted(offered, wanted)
-                at = at[samples.success[at]]
-                if not len(at):
-                    continue
+        for i, position, sources, samples in batches:
+            wanted = plan.rows[position[plan.assigned[i, student, position]]]
+            n_requested += len(wanted)
+            at = np.searchsorted(sources, wanted)
+            at = at[samples.success[at]]
+            if len(at):
                 parts.append(take_rows(samples.X_pseudo, at))
                 teachers.append(np.full(len(at), i))
-                sources.append(offered[at])
-        earlier = self.states[round_ - 1][exclusion][student].lesson
-        n_reached = sum(map(len, sources))
+                origins.append(sources[at])
+        earlier = self.full[round_ - 1][base][student].lesson
+        n_reached = sum(map(len, origins))
 
         def record(n_kept):
             entry = Generation(n_requested, n_reached, n_reached - n_kept)
-            if exclusion in (self.folds.gates or {self.folds.root}):
+            if base in (self.folds.gates or {self.folds.root}):
                 self.made.setdefault((round_, student), []).append(entry)
 
         if not parts:
             record(0)
             return None
-        source = np.concatenate(sources)
+        source = np.concatenate(origins)
         source_weight = np.ones(len(source))
         if self.members[student].uses_sample_weight:
             source_weight = self.problem.weights(source)
@@ -379,68 +394,73 @@ class _Loop:
             return None
         if earlier is not None:
             lesson = join(earlier, lesson)
-        n_own = len(self.folds.rows(exclusion))
+        n_own = int(self.sites.owns[student, self.folds.rows(base)].sum())
         lesson = capped(lesson, self.problem.max_pseudo, n_own, self.problem.seed)
         return lesson if len(lesson.y) else None
 
     # judging
 
-    def score(self, exclusion: Exclusion, fold: int, fitted: Fitted) -> float:
-        """Score of one student on the rows of a fold that it was kept from."""
-        asked = self.folds.asked(exclusion)
-        inside = self.folds.test[fold][asked]
-        view = Responder(
-            fitted.model, self.problem.classes, recorded=fitted.proba[inside]
-        )
-        return self.problem.scorer(view, asked[inside])
+    def mean_scores(self, judged, models) -> np.ndarray:
+        """Score of each member on held-out rows of all places, averaged by weight.
 
-    def mean_scores(self, judged: dict[Exclusion, int], round_: int) -> np.ndarray:
-        """Score of each member, averaged over the folds by their weight."""
+        `judged` has the fold that each exclusion is judged on, `models` the members
+        without that fold.
+        """
         weights, scores = [], []
         for exclusion, fold in judged.items():
-            weight = self.problem.weights(np.flatnonzero(self.folds.test[fold])).sum()
-            if weight == 0:
-                continue
-            weights.append(weight)
-            fitted = self.states[round_][exclusion]
-            scores.append([self.score(exclusion, fold, one) for one in fitted])
+            rows = np.flatnonzero(self.folds.test[fold])
+            for here in self.sites.by_place(rows).values():
+                weight = self.problem.weights(here).sum()
+                if weight > 0:
+                    weights.append(weight)
+                    scores.append([self._score(f, here) for f in models[exclusion]])
         if not weights:
             return np.full(len(self.members), np.nan)
         return np.average(np.array(scores), axis=0, weights=weights)
+
+    def _score(self, fitted: Fitted, rows: np.ndarray) -> float:
+        view = fitted.responder(self.problem.classes, fitted.answers(rows))
+        return self.problem.scorer(view, rows)
 
     # the whole run
 
     def run(self) -> RoundsResult:
         """All rounds; see `run_rounds`."""
         problem, root, gates = self.problem, self.folds.root, self.folds.gates
-        judged = gates or {c: f for f, c in self.folds.children(root).items()}
-        self.fit_plain([root])
-        self.prepare([root], 1)
-        scores = self.mean_scores(judged, 0)
+        self.fit_plain()
+        if gates:
+            scores = self.mean_scores(gates, self.full[0])
+        else:
+            children = self.folds.children(root)
+            scores = self.mean_scores(
+                {child: fold for fold, child in children.items()},
+                {
+                    child: self.crossed[0][root, fold]
+                    for fold, child in children.items()
+                },
+            )
         history: list[dict[str, Any]] = []
         done, n_iter, termination = 0, 0, "max_iter"
         for round_ in range(1, problem.max_iter + 1):
-            self.states.append({})
-            self.prepare([root], round_)
+            if round_ > 1:
+                self.cross_fit(round_ - 1)
             plan = self.plan(root, round_)
             n_iter = round_
             if not plan.assigned.any():
                 termination = "nothing_to_teach"
                 break
+            accepted = self._learners()
+            after = np.full(len(self.members), np.nan)
             if gates:
-                self.prepare(list(gates), round_)
-                self.teach(list(gates), round_, self._learners())
-                after = self.mean_scores(gates, round_)
-                accepted = self._learners() & (after > scores + problem.tol)
+                others = {e: self.plan(e, round_) for e in gates if e != root}
+                self.teach(others or {root: plan}, round_, accepted)
+                after = self.mean_scores(gates, self.full[round_])
+                accepted &= after > scores + problem.tol
                 self._reject(gates, round_, ~accepted)
-            else:
-                accepted = self._learners()
-                after = np.full(len(self.members), np.nan)
-            self.accepted.append(accepted)
             if accepted.any():
-                self.ensure([root], round_)
+                self._teach_root(plan, round_, accepted)
             if not gates:
-                accepted = self._changed(root, round_)
+                accepted = self._changed(round_)
             history += self._records(round_, plan, scores, after, accepted)
             if not accepted.any():
                 termination = "no_improvement" if gates else "nothing_to_teach"
@@ -449,21 +469,24 @@ class _Loop:
             done = round_
         return self._result(done, n_iter, termination, history, scores)
 
+    def _teach_root(self, plan: Plan, round_: int, students: np.ndarray) -> None:
+        """Teach the students that are delivered, unless the gate's are these."""
+        if len(self.full) == round_ or self.folds.root not in self.full[round_]:
+            self.teach({self.folds.root: plan}, round_, students)
+
     def _learners(self) -> np.ndarray:
         return np.array([not member.is_frozen for member in self.members])
 
-    def _changed(self, exclusion: Exclusion, round_: int) -> np.ndarray:
-        """Which members a round fitted anew."""
-        now, before = (self.states[r].get(exclusion, []) for r in (round_, round_ - 1))
-        changed = [a is not b for a, b in zip(now, before)]
-        return np.array(changed or [False] * len(self.members))
+    def _changed(self, round_: int) -> np.ndarray:
+        """Which of the delivered members a round fitted anew."""
+        now, before = (self.full[r][self.folds.root] for r in (round_, round_ - 1))
+        return np.array([a is not b for a, b in zip(now, before)])
 
     def _reject(self, gates, round_: int, rejected: np.ndarray) -> None:
         """Give rejected students back the state of the round before."""
-        for exclusion in gates:
+        for base in gates:
             for j in np.flatnonzero(rejected):
-                before = self.states[round_ - 1][exclusion][j]
-                self.states[round_][exclusion][j] = before
+                self.full[round_][base][j] = self.full[round_ - 1][base][j]
 
     def _records(self, round_, plan, before, after, accepted):
         generator = join_reports(self.reports.get(round_, []))
@@ -484,23 +507,10 @@ class _Loop:
         ]
 
     def _result(self, done, n_iter, termination, history, scores) -> RoundsResult:
-        folds = self.folds
-        root = folds.root
-        final = self.states[done][root]
+        root = self.folds.root
+        final = self.full[done][root]
+        rows, responses, initial, is_current = self._responses(done)
         lessons = [fitted.lesson for fitted in final]
-        if root in folds.gates:  # hold-out: nothing delivered has seen these rows
-            is_current = True
-            rows = folds.asked(root)
-            initial, responses = (
-                np.stack([fitted.proba for fitted in self.states[r][root]])
-                for r in (0, done)
-            )
-        else:
-            # without a gate nobody needed the last round's students one fold deeper
-            children = folds.children(root).values()
-            is_current = all(child in self.states[done] for child in children)
-            rows, responses = self.out_of_fold(root, done if is_current else done - 1)
-            _, initial = self.out_of_fold(root, 0)
         transfer = np.zeros((len(self.members), len(self.members)), dtype=np.int64)
         for j, lesson in enumerate(lessons):
             if lesson is not None:
@@ -508,7 +518,7 @@ class _Loop:
         return RoundsResult(
             names=[member.name for member in self.members],
             students=[fitted.model for fitted in final],
-            initial=[fitted.model for fitted in self.states[0][root]],
+            initial=[fitted.model for fitted in self.full[0][root]],
             lessons=lessons,
             scores=scores,
             history=history,
@@ -519,7 +529,37 @@ class _Loop:
             responses=responses,
             initial_responses=initial,
             is_current=is_current,
+            columns=[member.columns for member in self.members],
         )
+
+    def _responses(self, done: int):
+        """Answers of students and of members to rows that no part of them has seen."""
+        folds, root = self.folds, self.folds.root
+        if folds.gates:
+            models = [
+                (f, self.full[0][e], self.full[done][e]) for e, f in folds.gates.items()
+            ]
+            last = done
+        else:
+            # nobody has needed the last round's students without a fold
+            last = done if done < len(self.crossed) else done - 1
+            models = [
+                (fold, self.crossed[0][root, fold], self.crossed[last][root, fold])
+                for fold in folds.children(root)
+            ]
+        asked = np.zeros(folds.test.shape[1], dtype=bool)
+        count = np.zeros(len(asked))
+        shape = (len(self.members), len(asked), len(self.problem.classes))
+        initial, responses = np.zeros(shape), np.zeros(shape)
+        for fold, before, after in models:
+            rows = np.flatnonzero(folds.test[fold])
+            count[rows] += 1
+            for total, fitted in ((initial, before), (responses, after)):
+                for i, one in enumerate(fitted):
+                    total[i, rows] += one.answers(rows)
+        rows = np.flatnonzero(count)
+        scale = count[rows][None, :, None]
+        return rows, responses[:, rows] / scale, initial[:, rows] / scale, last == done
 
 
 def _summary(made: list[Generation]) -> dict[str, int]:
@@ -567,4 +607,6 @@ def run_rounds(
             except _MembersFailed as stop:
                 by_name = {failure.name: failure for failure in stop.failures}
                 failures += by_name.values()
+                gone = [k for k, m in enumerate(members) if m.name in by_name]
+                problem = replace(problem, sites=problem.sites.without(gone))
                 members = [m for m in members if m.name not in by_name]

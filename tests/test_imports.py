@@ -21,14 +21,15 @@ ALLOWED = {
     "_deficiency": LEAVES,
     "_peers": LEAVES,
     "generators": LEAVES | {"generators"},
-    "_folds": set(),
+    "_sites": set(),
+    "_folds": {"_sites"},
     "_lessons": LEAVES,
     "_scoring": LEAVES,
     "_fitting": LEAVES | {"_lessons"},
     # the loop is handed generator and strategies: it imports neither's module
-    "_rounds": LEAVES | {"_deficiency", "_fitting", "_folds", "_lessons"},
+    "_rounds": LEAVES | {"_deficiency", "_fitting", "_folds", "_lessons", "_sites"},
     "_distiller": LEAVES
-    | {"_rounds", "_fitting", "_folds", "_scoring", "_peers", "generators"},
+    | {"_rounds", "_fitting", "_folds", "_scoring", "_sites", "_peers", "generators"},
     "_members": set(),
     "__init__": {"_distiller", "generators"},
     "__main__": {"__init__", "_members"},
