@@ -346,3 +346,24 @@ def test_blocks_do_not_change_the_result(method, monkeypatch):
     np.testing.assert_allclose(blocks.X_pseudo, whole.X_pseudo)
     assert np.array_equal(blocks.success, whole.success)
     assert blocks.report["n_sources"] == 40
+
+
+class AtTheAnchor:
+    """Sure of 1 only where column 0 has a value that rows of the pool have."""
+
+    classes_ = np.array([0, 1])
+
+    def predict_proba(self, X):
+        p = np.where(np.isin(X[:, 0], [5.0, 6.0]), 0.9, 0.3)
+        return np.column_stack([1 - p, p])
+
+
+@pytest.mark.parametrize("method", ["segment", "swap"])
+def test_a_teacher_that_is_sure_at_single_values_alone(method):
+    pool = np.array([[5.0, 3.0], [6.0, 4.0]])
+    made = QuintessentialGenerator(alpha=0.5, method=method).generate(
+        AtTheAnchor(), np.array([[0.0, 0.0], [9.0, 1.0]]), [1, 1], pool, [1, 1]
+    )
+    assert made.success.all()
+    assert np.isin(made.X_pseudo[:, 0], [5.0, 6.0]).all()
+    assert (made.X_pseudo[:, 1] < 3.0).all()

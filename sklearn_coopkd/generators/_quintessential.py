@@ -229,11 +229,13 @@ class QuintessentialGenerator(BaseEstimator):
         pairs = search.pair_with_anchors(
             np.flatnonzero(~search.solved), self.n_neighbors
         )
-        if self.method == "swap" and not rows.is_sparse:
-            swap(search, pairs)
+        # each method serves what the other leaves: a teacher with steps may be sure at
+        # the very values of an anchor alone, or between them alone
+        walks = [segment, swap] if self.method == "segment" else [swap, segment]
+        for walk in walks:
             pairs = pairs.take(np.flatnonzero(~search.solved[pairs.source]))
-        if len(pairs.source):
-            segment(search, pairs)
+            if len(pairs.source) and not (walk is swap and rows.is_sparse):
+                walk(search, pairs)
         Z, proba = search.result()
         success = search.solved
         distance, changed = rows.moves(Z)

@@ -1,0 +1,415 @@
+"""Members that own different rows, and members that see different columns."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import sklearn
+from scipy import sparse
+from sklearn.datasets import load_digits
+from sklearn.dummy import DummyClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_validate
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from sklearn_coopkd import CooperativeDistiller, QuintessentialGenerator
+from sklearn_coopkd._folds import place_folds
+from sklearn_coopkd._sites import make_sites
+
+
+@pytest.fixture(scope="module")
+def semi_experts():
+    """Three sites; site k has no row of class k."""
+    X, y = load_digits(return_X_y=True)
+    rows = np.flatnonzero(y < 3)
+    X, y = X[rows], y[rows]
+    rng = np.random.RandomState(0)
+    site = (y + rng.randint(1, 3, len(y))) % 3
+    train = rng.rand(len(y)) < 0.6
+    names = np.array(["a", "b", "c"])
+    return X[train], y[train], names[site[train]], X[~train], y[~train]
+
+
+def make_sites_members(estimator=None):
+    estimator = GaussianNB(var_smoothing=0.01) if estimator is None else estimator
+    return [(name, estimator) for name in "abc"]
+
+
+# --- who owns what --------------------------------------------------------------------
+
+
+def test_ownership_by_name_and_by_mask():
+    by_name = make_sites(["a", "b", "b"], ["a", "b"], [False, False], 3)
+    mask = np.array([[True, False], [False, True], [False, True]])
+    by_mask = make_sites(mask, ["a", "b"], [False, False], 3)
+    assert by_name.owns.tolist() == [[True, False, False], [False, True, True]]
+    assert by_mask.owns.tolist() == by_name.owns.tolist()
+    assert by_name.place[1] == by_name.place[2] != by_name.place[0]
+    shared = make_sites([[True, True], [False, True]], ["a", "b"], [False] * 2, 2)
+    assert shared.n_places == 2
+
+
+@pytest.mark.parametrize(
+    ("sites", "match"),
+    [
+        (["a", "b"], "2 entries for 3 rows"),
+        (["a", "b", "x"], "'x', which is no member"),
+        (["a", "a", "a"], "gives the member 'b' no rows"),
+        ([[1, 0]] * 3, "boolean array of shape"),
+        ([[True, False], [False, True], [False, False]], "1 rows no owner, row 2"),
+    ],
+)
+def test_ownership_that_cannot_be(sites, match):
+    with pytest.raises(ValueError, match=match):
+        make_sites(sites, ["a", "b"], [False, False], 3)
+
+
+def test_folds_of_a_place_are_stratified_and_its_own():
+    y = np.array([1, 0, 0, 1, 1, 0, 2, 0])
+    fold = place_folds(y, 3)
+    for label in (0, 1):
+        counts = np.bincount(fold[y == label], minlength=3)
+        assert counts.max() - counts.min() <= 1
+
+
+# --- what is read where ---------------------------------------------------------------
+
+
+class Watched(QuintessentialGenerator):
+    """Notes the rows of each call, by the number in the first column."""
+
+    calls = []
+
+    def generate(self, teacher, X, y, X_pool, y_pool, *, random_state=None):
+        self.calls.append((set(X[:, 0].tolist()), set(X_pool[:, 0].tolist())))
+        return super().generate(
+            teacher, X, y, X_pool, y_pool, random_state=random_state
+        )
+
+
+class Reader(GaussianNB):
+    """Notes the rows that it is fitted with and asked about, call by call."""
+
+    fits, asked = [], []
+
+    def __init__(self, site=None):
+        super().__init__(var_smoothing=0.01)
+        self.site = site
+
+    def fit(self, X, y, sample_weight=None):
+        self.fits.append((self.site, X[:, 0].tolist()))
+        return super().fit(X, y, sample_weight)
+
+    def predict_proba(self, X):
+        if X.shape[1] > 1:
+            self.asked.append(set(X[:, 0].tolist()))
+        return super().predict_proba(X)
+
+
+@pytest.mark.parametrize("validation", ["cross-fit", None, 0.3])
+def test_nothing_is_computed_from_rows_of_two_sites(semi_experts, validation):
+    X, y, site, _, _ = semi_experts
+    X = np.column_stack([np.arange(len(y)) + 0.0, X])
+    owner = dict(zip(X[:, 0].tolist(), site.tolist()))
+    Watched.calls, Reader.fits, Reader.asked = [], [], []
+    CooperativeDistiller(
+        [(name, Reader(name)) for name in "abc"],
+        combine="vote",
+        generator=Watched(immutable_features=[0]),
+        validation=validation,
+        random_state=0,
+    ).fit(X, y, sites=site)
+    assert Watched.calls
+    for sources, pool in Watched.calls:
+        assert len({owner[row] for row in sources | pool}) == 1
+    for rows in Reader.asked:
+        assert len({owner[row] for row in rows}) == 1
+    # its own rows, once each; the rest of the table is made for it
+    n_plain = 0
+    for name, rows in Reader.fits:
+        own = [row for row in rows if owner[row] == name]
+        n_plain += len(own) == len(rows)
+    assert n_plain >= 3
+
+
+def test_delivered_models_are_fitted_with_their_rows_and_their_lesson(semi_experts):
+    X, y, site, _, _ = semi_experts
+    distiller = CooperativeDistiller(
+        make_sites_members(), validation=None, combine="vote", random_state=0
+    ).fit(X, y, sites=site)
+    for name, model in distiller.named_estimators_.items():
+        lesson = distiller.pseudo_samples_[name]
+        twin = GaussianNB(var_smoothing=0.01).fit(
+            np.concatenate([X[site == name], lesson.X]),
+            np.concatenate([y[site == name], lesson.y]),
+            sample_weight=np.concatenate(
+                [np.ones((site == name).sum()), lesson.weight]
+            ),
+        )
+        np.testing.assert_allclose(model.theta_, twin.theta_)
+        real = {row.tobytes() for row in X}
+        assert not real & {row.tobytes() for row in np.asarray(lesson.X)}
+
+
+# --- what comes of it -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("validation", ["cross-fit", None, 0.3])
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        GaussianNB(var_smoothing=0.01),
+        make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+        DecisionTreeClassifier(min_samples_leaf=3, random_state=0),
+    ],
+    ids=["bayes", "logistic", "tree"],
+)
+def test_a_student_learns_the_class_it_never_saw(semi_experts, estimator, validation):
+    X, y, site, X_test, y_test = semi_experts
+    distiller = CooperativeDistiller(
+        make_sites_members(estimator), validation=validation, random_state=0
+    ).fit(X, y, sites=site)
+    missing = {"a": 0, "b": 1, "c": 2}
+    for name, before in zip("abc", distiller.initial_estimators_):
+        after = distiller.named_estimators_[name]
+        lacked = missing[name]
+        assert lacked not in before.classes_
+        assert lacked in after.classes_
+        rows = y_test == lacked
+        assert (after.predict(X_test[rows]) == lacked).mean() > 0.6
+        assert after.score(X_test, y_test) > before.score(X_test, y_test) + 0.15
+    assert distiller.score(X_test, y_test) > 0.9
+
+
+def test_the_gate_takes_a_new_class_and_refuses_harm(semi_experts):
+    """A site whose labels are wrong teaches nobody; the others still learn."""
+    X, y, site, X_test, y_test = semi_experts
+    members = make_sites_members()
+    fair = CooperativeDistiller(members, random_state=0).fit(X, y, sites=site)
+    assert all(record["accepted"] for record in fair.history_[:3])
+    wrong = y.copy()
+    bad = np.flatnonzero(site == "c")[::2]
+    wrong[bad] = (y[bad] + 1) % 3
+    gated, free = (
+        CooperativeDistiller(members, validation=validation, random_state=0).fit(
+            X, wrong, sites=site
+        )
+        for validation in ("cross-fit", None)
+    )
+    for name in "ab":
+        i = "abc".index(name)
+        before = gated.initial_estimators_[i].score(X_test, y_test)
+        assert gated.named_estimators_[name].score(X_test, y_test) > before
+    assert free.n_iter_ >= 1
+
+
+def test_between_sites_auto_means_three_rounds_of_all_teachers(semi_experts):
+    X, y, site, _, _ = semi_experts
+    params = {"validation": None, "combine": "vote", "random_state": 0}
+    auto, named = (
+        CooperativeDistiller(make_sites_members(), **params, **more).fit(
+            X, y, sites=site
+        )
+        for more in ({}, {"max_iter": 3, "peer_selection": "all"})
+    )
+    for a, b in zip(auto.estimators_, named.estimators_):
+        np.testing.assert_array_equal(a.theta_, b.theta_)
+
+
+def test_one_site_for_all_is_no_sites(iris):
+    X, y = iris
+    members = [("tree", DecisionTreeClassifier(max_depth=2)), ("bayes", GaussianNB())]
+    params = {"max_iter": 1, "peer_selection": "best", "cv": 3, "random_state": 0}
+    both = np.ones((len(y), 2), dtype=bool)
+    shared, plain = (
+        CooperativeDistiller(members, **params).fit(X, y, sites=sites)
+        for sites in (both, None)
+    )
+    np.testing.assert_array_equal(shared.predict_proba(X), plain.predict_proba(X))
+
+
+def test_the_order_of_rows_and_jobs_does_not_matter(semi_experts):
+    X, y, site, X_test, _ = semi_experts
+    one, two = (
+        CooperativeDistiller(
+            make_sites_members(), combine="vote", n_jobs=n_jobs, random_state=0
+        ).fit(X, y, sites=site)
+        for n_jobs in (1, 2)
+    )
+    np.testing.assert_array_equal(one.predict_proba(X_test), two.predict_proba(X_test))
+
+
+# --- sites of every size --------------------------------------------------------------
+
+
+def test_a_site_of_one_class_and_a_tiny_site(semi_experts):
+    X, y, _, X_test, y_test = semi_experts
+    site = np.full(len(y), "a", dtype=object)
+    site[np.flatnonzero(y == 2)[:40]] = "b"  # one class
+    site[[np.flatnonzero(y == k)[-1] for k in (0, 1)]] = "c"  # two rows
+    distiller = CooperativeDistiller(make_sites_members(), random_state=0).fit(
+        X, y, sites=site
+    )
+    assert isinstance(distiller.initial_estimators_[1], DummyClassifier)
+    for name in "bc":
+        after = distiller.named_estimators_[name]
+        assert after.score(X_test, y_test) > 0.8
+
+
+def test_a_frozen_model_teaches_without_rows(semi_experts):
+    X, y, site, _X_test, _y_test = semi_experts
+    rows = site == "c"
+    teacher = FrozenEstimator(GaussianNB(var_smoothing=0.01).fit(X[rows], y[rows]))
+    members = [*make_sites_members()[:2], ("guest", teacher)]
+    distiller = CooperativeDistiller(members, random_state=0).fit(
+        X[~rows], y[~rows], sites=site[~rows]
+    )
+    # site b has no row of class 1; the guest and site a know it, and a has rows of it
+    assert 1 in distiller.named_estimators_["b"].classes_
+    assert distiller.named_estimators_["guest"] is members[2][1]
+
+
+def test_a_member_that_fails_leaves_its_rows_to_be_asked_about(semi_experts):
+    class Failing(GaussianNB):
+        def fit(self, X, y, sample_weight=None):
+            raise ValueError("no")
+
+    X, y, site, _, _ = semi_experts
+    members = [*make_sites_members()[:2], ("c", Failing())]
+    with pytest.warns(sklearn.exceptions.FitFailedWarning, match="'c'"):
+        distiller = CooperativeDistiller(
+            members, on_failure="warn", combine="vote", random_state=0
+        ).fit(X, y, sites=site)
+    assert 1 in distiller.named_estimators_["b"].classes_
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "csr"])
+def test_containers(semi_experts, kind):
+    X, y, site, X_test, y_test = semi_experts
+    names = [f"p{j}" for j in range(X.shape[1])]
+    make = {
+        "pandas": lambda Z: pd.DataFrame(Z, columns=names),
+        "polars": lambda Z: pl.DataFrame(Z, schema=names),
+        "csr": sparse.csr_array,
+    }[kind]
+    members = make_sites_members(
+        make_pipeline(StandardScaler(with_mean=False), LogisticRegression(max_iter=500))
+    )
+    views = {"a": list(range(10, 64))}
+    distiller = CooperativeDistiller(
+        members, validation=None, views=views, random_state=0
+    ).fit(make(X), y, sites=site)
+    assert distiller.score(make(X_test), y_test) > 0.85
+    assert distiller.named_estimators_["a"].n_features_in_ == 54
+
+
+# --- views ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        ["x0", "x2"],
+        [0, 2],
+        np.array([True, False, True, False]),
+        slice(0, 3, 2),
+        lambda X: ["x0", "x2"],
+    ],
+    ids=["names", "positions", "mask", "slice", "callable"],
+)
+def test_a_view_by_any_name(iris, columns):
+    X, y = iris
+    frame = pd.DataFrame(X, columns=["x0", "x1", "x2", "x3"])
+    members = [("tree", DecisionTreeClassifier(max_depth=2)), ("bayes", GaussianNB())]
+    distiller = CooperativeDistiller(
+        members, views={"tree": columns}, validation=None, random_state=0
+    ).fit(frame, y)
+    tree = distiller.named_estimators_["tree"]
+    assert tree.feature_names_in_.tolist() == ["x0", "x2"]
+    assert distiller.predict(frame).shape == y.shape
+    # what the tree made keeps the columns that it does not see
+    for lesson in distiller.pseudo_samples_.values():
+        made = lesson.teacher == "tree"
+        source = frame.iloc[lesson.source[made]]
+        unseen = lesson.X[made][["x1", "x3"]].to_numpy()
+        np.testing.assert_array_equal(unseen, source[["x1", "x3"]].to_numpy())
+
+
+class Blind(QuintessentialGenerator):
+    """A generator that cannot be told which columns must stay."""
+
+    def get_params(self, deep=True):
+        params = super().get_params(deep)
+        return {key: value for key, value in params.items() if key == "alpha"}
+
+
+def test_a_generator_that_moves_unseen_columns_is_put_right(iris):
+    X, y = iris
+    members = [("tree", DecisionTreeClassifier(max_depth=2)), ("bayes", GaussianNB())]
+    distiller = CooperativeDistiller(
+        members,
+        views={"tree": [0, 2]},
+        generator=Blind(),
+        validation=None,
+        random_state=0,
+    ).fit(X, y)
+    lesson = distiller.pseudo_samples_["bayes"]
+    assert len(lesson.y)
+    np.testing.assert_array_equal(lesson.X[:, [1, 3]], X[lesson.source][:, [1, 3]])
+
+
+@pytest.mark.parametrize(
+    ("views", "match"),
+    [
+        ({"forest": [0]}, "'forest', which is no member"),
+        ({"tree": ["none"]}, "`views` names a column"),
+        ({"tree": []}, "gives the member 'tree' no columns"),
+    ],
+)
+def test_views_that_cannot_be(iris, views, match):
+    members = [("tree", DecisionTreeClassifier()), ("bayes", GaussianNB())]
+    with pytest.raises(ValueError, match=match):
+        CooperativeDistiller(members, views=views).fit(*iris)
+
+
+def test_a_column_that_a_site_lacks_is_missing(semi_experts):
+    X, y, site, X_test, y_test = semi_experts
+    X = X.copy()
+    X[np.ix_(site == "b", np.arange(8))] = np.nan
+    member = make_pipeline(
+        SimpleImputer(keep_empty_features=True),
+        StandardScaler(),
+        LogisticRegression(max_iter=1000),
+    )
+    distiller = CooperativeDistiller(
+        make_sites_members(member), random_state=0, validation=None
+    ).fit(X, y, sites=site)
+    assert distiller.named_estimators_["b"].score(X_test, y_test) > 0.85
+    # a cell that was missing still is
+    lesson = distiller.pseudo_samples_["a"]
+    of_b = site[lesson.source] == "b"
+    assert of_b.any()
+    assert np.isnan(lesson.X[of_b][:, :8]).all()
+
+
+# --- metadata -------------------------------------------------------------------------
+
+
+def test_sites_are_metadata(semi_experts):
+    X, y, site, _, _ = semi_experts
+    with sklearn.config_context(enable_metadata_routing=True):
+        distiller = CooperativeDistiller(
+            make_sites_members(), combine="vote", validation=None, random_state=0
+        ).set_fit_request(sites=True)
+        pipeline = make_pipeline(StandardScaler(), distiller)
+        found = cross_validate(
+            pipeline, X, y, cv=3, params={"sites": site}, return_estimator=True
+        )
+    for fitted in found["estimator"]:
+        assert 0 not in fitted[-1].initial_estimators_[0].classes_
+    assert found["test_score"].min() > 0.8
