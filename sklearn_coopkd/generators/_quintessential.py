@@ -233,9 +233,12 @@ class QuintessentialGenerator(BaseEstimator):
         # the very values of an anchor alone, or between them alone
         walks = [segment, swap] if self.method == "segment" else [swap, segment]
         for walk in walks:
-            pairs = pairs.take(np.flatnonzero(~search.solved[pairs.source]))
-            if len(pairs.source) and not (walk is swap and rows.is_sparse):
-                walk(search, pairs)
+            unsolved = ~search.solved
+            if self.method == "segment" and walk is swap:
+                unsolved &= ~search.hopeless
+            left = np.flatnonzero(unsolved[pairs.source])
+            if len(left) and not (walk is swap and rows.is_sparse):
+                walk(search, pairs.take(left))
         Z, proba = search.result()
         success = search.solved
         distance, changed = rows.moves(Z)

@@ -79,6 +79,7 @@ class Search:
         target = self.proba + alpha * (1 - self.proba)
         self.target = np.where(self.saturated, 1 - MIN_DOUBT, target)
         self.solved = np.zeros(len(rows.y), dtype=bool)
+        self.hopeless = np.zeros(len(rows.y), dtype=bool)  # no anchor is sure enough
         self.made = [(everyone, rows.Z, self.proba)]
 
     # the teacher
@@ -161,6 +162,7 @@ class Search:
             )
             reaches[lost] = pool_proba[near[lost]] >= target[lost]
         lost = ~reaches.any(axis=1)
+        self.hopeless[sources[lost]] = True
         self.n_fallback += int(lost.sum())
         # where no anchor reaches the target, all candidates are tried
         usable = np.where(lost[:, None], near >= 0, reaches)
