@@ -38,6 +38,9 @@ from sklearn_coopkd._reports import join_reports
 from sklearn_coopkd._responses import apply_temperature, fit_temperature
 from sklearn_coopkd._sites import Sites
 
+# Between sites: share of rows by which a student may be wrong more often than before.
+HARM = 0.01
+
 
 @dataclass(frozen=True)
 class RoundsResult:
@@ -418,6 +421,36 @@ class _Loop:
             return np.full(len(self.members), np.nan)
         return np.average(np.array(scores), axis=0, weights=weights)
 
+    def harmed(self, round_: int) -> np.ndarray:
+        """Students that a round made wrong more often, between sites.
+
+        Half the weight is that of the member's own rows, half that of all others: a
+        class that its site never saw is worth a loss at home, the labels of a site that
+        contradicts the rest are not. The score alone would take them: a student that
+        is sure of the rest loses more there than doubt costs elsewhere.
+        """
+        if self.sites.n_places == 1:
+            return np.zeros(len(self.members), dtype=bool)
+        change = np.zeros((2, len(self.members)))
+        weight = np.zeros((2, len(self.members)))
+        for base, fold in self.folds.gates.items():
+            rows = np.flatnonzero(self.folds.test[fold])
+            y_idx = self.problem.y_idx[rows]
+            for j in range(len(self.members)):
+                before, after = (
+                    correct_rows(self.full[r][base][j].answers(rows)[None], y_idx)[0]
+                    for r in (round_ - 1, round_)
+                )
+                for k, of_kind in enumerate(self._kinds(j, rows)):
+                    change[k, j] += (after * 1.0 - before) @ of_kind
+                    weight[k, j] += of_kind.sum()
+        return (change / np.maximum(weight, 1e-12)).mean(axis=0) < -HARM
+
+    def _kinds(self, j: int, rows: np.ndarray):
+        """Weights of the rows that a member owns, and of the others."""
+        weight, owned = self.problem.weights(rows), self.sites.owns[j, rows]
+        return weight * owned, weight * ~owned
+
     def _score(self, fitted: Fitted, rows: np.ndarray) -> float:
         view = fitted.responder(self.problem.classes, fitted.answers(rows))
         return self.problem.scorer(view, rows)
@@ -456,6 +489,7 @@ class _Loop:
                 self.teach(others or {root: plan}, round_, accepted)
                 after = self.mean_scores(gates, self.full[round_])
                 accepted &= after > scores + problem.tol
+                accepted &= ~self.harmed(round_)
                 self._reject(gates, round_, ~accepted)
             if accepted.any():
                 self._teach_root(plan, round_, accepted)
