@@ -1,6 +1,7 @@
 """Cooperative knowledge distillation for scikit-learn."""
 
 from sklearn_coopkd._distiller import CooperativeDistiller
+from sklearn_coopkd._exchange import Lessons, learn, make_lessons
 from sklearn_coopkd.generators import (
     GeneratedSamples,
     InterpolationGenerator,
@@ -14,6 +15,9 @@ __all__ = [
     "CooperativeDistiller",
     "GeneratedSamples",
     "InterpolationGenerator",
+    "Lessons",
     "QuintessentialGenerator",
     "RawGenerator",
+    "learn",
+    "make_lessons",
 ]

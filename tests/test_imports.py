@@ -30,8 +30,13 @@ ALLOWED = {
     "_rounds": LEAVES | {"_deficiency", "_fitting", "_folds", "_lessons", "_sites"},
     "_distiller": LEAVES
     | {"_rounds", "_fitting", "_folds", "_scoring", "_sites", "_peers", "generators"},
+    "_files": {"_containers"},
+    "_privacy": LEAVES,
+    "_exchange": LEAVES
+    | {"_deficiency", "_fitting", "_folds", "_lessons", "_files", "_privacy"}
+    | {"generators"},
     "_members": set(),
-    "__init__": {"_distiller", "generators"},
+    "__init__": {"_distiller", "_exchange", "generators"},
     "__main__": {"__init__", "_members"},
 }
 

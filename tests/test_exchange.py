@@ -1,0 +1,334 @@
+"""Lessons that travel between sites."""
+
+import json
+import zipfile
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.tree import DecisionTreeClassifier
+
+from sklearn_coopkd import (
+    CooperativeDistiller,
+    Lessons,
+    RawGenerator,
+    learn,
+    make_lessons,
+)
+
+
+@pytest.fixture(scope="module")
+def sites():
+    """Rows of three sites, of which site k has no row of class k."""
+    X, y = load_digits(return_X_y=True)
+    rows = np.flatnonzero(y < 3)
+    X, y = X[rows], y[rows]
+    owner = (y + np.random.RandomState(0).randint(1, 3, len(y))) % 3
+    return {"abc"[k]: (X[owner == k], y[owner == k]) for k in range(3)}
+
+
+def bayes():
+    return GaussianNB(var_smoothing=0.01)
+
+
+# --- the exchange ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        bayes(),
+        LogisticRegression(max_iter=2000),
+        DecisionTreeClassifier(random_state=0),
+    ],
+    ids=["bayes", "logistic", "tree"],
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_same_students_as_with_all_rows_on_one_machine(sites, member):
+    names = list(sites)
+
+    initial = {k: clone(member).fit(*sites[k]) for k in names}
+    # each site makes lessons from its rows alone, with every model as teacher
+    found = {student: {} for student in names}
+    for place in names:
+        for student in names:
+            for teacher in names:
+                if teacher == student:
+                    continue
+                lives_here = teacher == place
+                found[student][teacher, place] = make_lessons(
+                    clone(member) if lives_here else FrozenEstimator(initial[teacher]),
+                    clone(member) if student == place else initial[student],
+                    *sites[place],
+                    random_state=0,
+                )
+    apart = {}
+    for student in names:
+        # a teacher's own rows first, then the other places
+        order = sorted(found[student], key=lambda k: (k[0], k[0] != k[1]))
+        lessons = [found[student][key] for key in order]
+        apart[student] = learn(member, *sites[student], lessons)
+
+    together = CooperativeDistiller(
+        [(name, member) for name in names],
+        validation=None,
+        max_iter=1,
+        combine="vote",
+        random_state=0,
+    ).fit(
+        np.concatenate([X for X, _ in sites.values()]),
+        np.concatenate([y for _, y in sites.values()]),
+        sites=np.repeat(names, [len(y) for _, y in sites.values()]),
+    )
+    X = np.concatenate([X for X, _ in sites.values()])
+    for name in names:
+        one, two = apart[name], together.named_estimators_[name]
+        np.testing.assert_array_equal(one.classes_, two.classes_)
+        np.testing.assert_allclose(
+            one.predict_proba(X), two.predict_proba(X), rtol=1e-4, atol=1e-6
+        )
+
+
+def test_a_student_learns_a_class_from_a_lesson(sites):
+    student = bayes().fit(*sites["a"])
+    lessons = make_lessons(bayes(), student, *sites["b"], random_state=0)
+    assert 0 in lessons.y
+    assert lessons.report["n_deficient"] >= lessons.report["n_sources"]
+    better = learn(student, *sites["a"], lessons)
+    X, y = sites["c"]
+    assert better.score(X[y == 0], y[y == 0]) > 0.9
+    assert student.classes_.tolist() == [1, 2]  # not changed
+
+
+def test_no_row_travels(sites):
+    X, y = sites["b"]
+    student = bayes().fit(*sites["a"])
+    lessons = make_lessons(bayes(), student, X, y, random_state=0)
+    assert not {r.tobytes() for r in X} & {r.tobytes() for r in lessons.X}
+    report = lessons.privacy_report(X)
+    assert report["n_copies"] == 0
+    assert report["n_samples"] == len(lessons)
+    raw = make_lessons(bayes(), student, X, y, generator=RawGenerator())
+    assert raw.privacy_report(X)["n_copies"] == len(raw)
+    assert raw.privacy_report(X)["share_closer"] == 1
+
+
+class Spy(GaussianNB):
+    """Notes the rows that it is fitted with."""
+
+    seen = []
+
+    def fit(self, X, y, sample_weight=None):
+        self.seen.append({row.tobytes() for row in X})
+        return super().fit(X, y, sample_weight)
+
+
+def test_a_teacher_has_not_seen_what_it_teaches(sites):
+    X, y = sites["b"]
+    student = bayes().fit(*sites["a"])
+    Spy.seen = []
+    make_lessons(Spy(var_smoothing=0.01), student, X, y, cv=4)
+    assert len(Spy.seen) == 4
+    for row in X:
+        assert sum(row.tobytes() in rows for rows in Spy.seen) == 3
+
+
+def test_what_was_made_of_a_part_does_not_tell_about_it(sites):
+    """A second round: the student's own lesson, without the part it is asked about."""
+    X, y = sites["a"]
+    guest = FrozenEstimator(bayes().fit(*sites["b"]))
+    own = make_lessons(guest, bayes(), X, y, random_state=0)
+    other = make_lessons(bayes(), bayes().fit(X, y), *sites["b"], random_state=0)
+    Spy.seen = []
+    make_lessons(
+        guest, Spy(var_smoothing=0.01), X, y, lessons=[own, other], random_state=0
+    )
+    assert len(Spy.seen) == 3
+    for row in own.X:  # one row of three parts
+        assert sum(row.tobytes() in seen for seen in Spy.seen) == 2
+    for seen in Spy.seen:
+        assert {row.tobytes() for row in other.X} <= seen
+
+
+def test_weights(sites):
+    student = bayes().fit(*sites["a"])
+    X, y = sites["b"]
+    weight = np.where(np.arange(len(y)) % 2, 2.0, 0.0)
+    lessons = make_lessons(bayes(), student, X, y, sample_weight=weight, random_state=0)
+    assert len(lessons)
+    assert set(lessons.weight) <= {2.0, 4.0}
+    assert lessons.report["n_sources"] <= (weight > 0).sum()
+    weighted = learn(student, *sites["a"], lessons, pseudo_weight=0.5)
+    twin = bayes().fit(
+        np.concatenate([sites["a"][0], lessons.X]),
+        np.concatenate([sites["a"][1], lessons.y]),
+        np.concatenate([np.ones(len(sites["a"][1])), lessons.weight / 2]),
+    )
+    np.testing.assert_allclose(weighted.theta_, twin.theta_)
+
+
+def test_nothing_to_teach(sites):
+    X, y = sites["a"]
+    model = bayes().fit(X, y)
+    lessons = make_lessons(FrozenEstimator(model), FrozenEstimator(model), X, y)
+    assert len(lessons) == 0
+    assert lessons.X.shape == (0, X.shape[1])
+    learned = learn(model, X, y, [lessons])
+    np.testing.assert_array_equal(learned.theta_, model.theta_)
+
+
+# --- lessons --------------------------------------------------------------------------
+
+
+def make(X, y=None, source=None):
+    n = X.shape[0]
+    y = np.arange(n) % 2 if y is None else np.asarray(y)
+    return Lessons(
+        X, y, np.ones(n), np.arange(n) if source is None else source, {"n_success": n}
+    )
+
+
+FRAME = pd.DataFrame(
+    {
+        "number": [1.5, np.nan, -0.0],
+        "int": np.array([1, 2, 2**60 + 1]),
+        "single": np.array([1, 2, 3], dtype=np.float32),
+        "bool": [True, False, True],
+        "category": pd.Categorical(["u", None, "v"], ["v", "w", "u"], ordered=True),
+        "numbers": pd.Categorical([3, 1, None], [1, 2, 3]),
+        "string": pd.array(["a", None, "b"], dtype="string"),
+        "object": np.array(["a", None, 3], dtype=object),
+        "nullable": pd.array([1, None, 3], dtype="Int64"),
+        "boolean": pd.array([True, None, False], dtype="boolean"),
+        "date": pd.date_range("2020", periods=3),
+    }
+)
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 0], ["no", "yes", "no"]])
+def test_a_frame_survives_the_file(tmp_path, labels):
+    lessons = make(FRAME, labels)
+    lessons.save(tmp_path / "lessons.zip")
+    back = Lessons.load(tmp_path / "lessons.zip")
+    pd.testing.assert_frame_equal(back.X, FRAME)
+    np.testing.assert_array_equal(back.y, labels)
+    assert back.report == {"n_success": 3}
+    assert back.source.tolist() == [0, 1, 2]
+    assert [path.name for path in tmp_path.iterdir()] == ["lessons.zip"]
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.array([[1.0, np.nan], [2.0, 3.0]]),
+        np.array([[1, 2], [3, 4]], dtype=np.int16),
+        np.array([["a", "b"], ["c", "d"]]),
+        np.array([["a", 1.5], [None, 2]], dtype=object),
+        pd.DataFrame(
+            [[1.0, 2.0]] * 2, columns=pd.MultiIndex.from_tuples([(1, "a"), (1, "b")])
+        ),
+        pd.DataFrame([[1.0, 2.0]] * 2),
+        pl.DataFrame({"a": [1.5, None], "b": ["x", None]}).with_columns(
+            c=pl.Series(["u", "v"], dtype=pl.Enum(["v", "u"]))
+        ),
+        sparse.csr_array([[0, 1.5], [2, 0]]),
+        sparse.csr_matrix([[0, 1], [2, 0]]),
+    ],
+    ids=[
+        "float",
+        "int16",
+        "text",
+        "object",
+        "levels",
+        "numbers",
+        "polars",
+        "csr",
+        "old",
+    ],
+)
+def test_every_container_survives_the_file(tmp_path, X):
+    make(X).save(tmp_path / "x")
+    back = Lessons.load(tmp_path / "x").X
+    assert type(back) is type(X)
+    if isinstance(X, pd.DataFrame):
+        pd.testing.assert_frame_equal(back, X)
+    elif isinstance(X, pl.DataFrame):
+        assert back.equals(X)
+        assert back.schema == X.schema
+    elif sparse.issparse(X):
+        assert back.dtype == X.dtype
+        np.testing.assert_array_equal(back.toarray(), X.toarray())
+    else:
+        assert back.dtype == X.dtype
+        np.testing.assert_array_equal(back, X)
+
+
+def test_a_file_holds_no_pickle(tmp_path):
+    make(FRAME).save(tmp_path / "x")
+    with zipfile.ZipFile(tmp_path / "x") as file:
+        for name in file.namelist():
+            assert name.endswith((".json", ".npy"))
+            assert not file.read(name).startswith(b"\x80")
+
+
+def test_objects_that_only_a_pickle_could_hold(tmp_path):
+    frame = pd.DataFrame({"ok": [1.0], "odd": np.array([{1}], dtype=object)})
+    with pytest.raises(TypeError, match="column 'odd'"):
+        make(frame).save(tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+def test_files_that_are_no_lessons(tmp_path):
+    (tmp_path / "text").write_text("no")
+    with zipfile.ZipFile(tmp_path / "other", "w") as file:
+        file.writestr("format.json", json.dumps("something else"))
+    for name in ("text", "other"):
+        with pytest.raises(ValueError, match="no lessons that this version"):
+            Lessons.load(tmp_path / name)
+
+
+def test_merging_adds_weights_of_distinct_rows():
+    X = np.array([[1.0], [2.0], [1.0]])
+    one, other = make(X[:2], [0, 1]), make(X[2:], [0], np.array([9]))
+    merged = Lessons.merge([one, other, other])  # (the same row, by two teachers)
+    assert merged.X.ravel().tolist() == [1, 2]
+    assert merged.weight.tolist() == [2, 1]
+    assert merged.report == {"n_success": 4}
+    with pytest.raises(ValueError, match="non-empty"):
+        Lessons.merge([])
+
+
+def test_capping():
+    lessons = make(np.arange(20.0)[:, None])
+    few = lessons.capped(5, random_state=0)
+    assert len(few) == 5
+    assert few.X.ravel().tolist() == few.source.tolist()
+    assert lessons.capped(50) is lessons
+
+
+def test_privacy_report_by_hand():
+    X = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "c": ["u", "u", "u", "v"]})
+    X = pd.concat([X] * 2, ignore_index=True).iloc[:7]
+    made = make(pd.DataFrame({"a": [0.0, 0.5], "c": ["u", "v"]}))
+    report = made.privacy_report(X)
+    assert report["n_copies"] == 1
+    assert report["distance"][0] < report["distance"][2]
+    assert report["rare_values"] == {"c": ["v"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [({"cv": 1}, "`cv` must be at least 2"), ({"y": [0, 1]}, "`y` must have shape")],
+)
+def test_calls_that_cannot_be(sites, change, match):
+    X, y = sites["a"]
+    call = {"teacher": bayes(), "student": bayes(), "X": X, "y": y} | change
+    with pytest.raises(ValueError, match=match):
+        make_lessons(**call)
