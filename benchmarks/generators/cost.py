@@ -296,6 +296,40 @@ def show(record):
     )
 
 
+def summary(records):
+    """One row for each table and teacher: our cost as a share of each rival's."""
+    rivals = [key for key in RIVALS if any(r["method"] == key for r in records)]
+    head = ["table, teacher", "ms: segment", "swap", "reached", "swap / optimum"]
+    for key in rivals:
+        head += [f"cost / {key}: segment", "swap", "distance: swap"]
+    print("\n| " + " | ".join(head) + " |")
+    print("|---" * len(head) + "|")
+    for table, teacher in dict.fromkeys((r["table"], r["teacher"]) for r in records):
+        own = {
+            r["method"]: r
+            for r in records
+            if (r["table"], r["teacher"]) == (table, teacher)
+        }
+        segment, swap = own["segment"], own["swap"]
+        reached = min(segment["success"], swap["success"])
+        optimum = swap.get("optimum_ratio")
+        cells = [
+            f"{table}, {teacher}",
+            f"{segment['ms']:.3f}",
+            f"{swap['ms']:.3f}",
+            f"{reached:.1%}",
+            "" if optimum is None else f"{optimum:.3f}",
+        ]
+        for key in rivals:
+            cost = own[key].get("cost_ratio")
+            if cost is None:
+                cells += ["", "", ""]
+                continue
+            cells += [f"1/{1 / cost['segment']:,.0f}", f"1/{1 / cost['swap']:,.0f}"]
+            cells.append(f"{own[key]['swap_distance_ratio']:.2f}")
+        print("| " + " | ".join(cells) + " |")
+
+
 def main():
     """Run the tables and print what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -333,6 +367,7 @@ def main():
     with threadpool_limits(1):
         for name in arguments.tables:
             records += compare(name, tables()[name], arguments)
+    summary(records)
     if arguments.out:
         Path(arguments.out).write_text(json.dumps(records, indent=1))
 
