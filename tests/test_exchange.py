@@ -1,7 +1,10 @@
 """Lessons that travel between sites."""
 
 import json
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -182,6 +185,21 @@ def test_nothing_to_teach(sites):
     assert lessons.X.shape == (0, X.shape[1])
     learned = learn(model, X, y, [lessons])
     np.testing.assert_array_equal(learned.theta_, model.theta_)
+
+
+def test_three_processes_that_never_read_each_others_rows(tmp_path):
+    pytest.importorskip("skops")
+    script = Path(__file__).parents[1] / "docs" / "examples" / "three_sites.py"
+    done = subprocess.run(
+        [sys.executable, script, tmp_path / "sites"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["north", "south", "west"]
+    assert all(line.endswith("as with sites=: True") for line in lines)
 
 
 # --- lessons --------------------------------------------------------------------------
