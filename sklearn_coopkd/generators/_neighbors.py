@@ -90,9 +90,7 @@ class Anchors:
         self.integer = codec.kinds == INTEGER
         if bounds is None:
             bounds = np.tile([[-np.inf], [np.inf]], (1, len(movable)))
-        self.bounds = bounds.copy()
-        self.bounds[0, self.integer] = np.ceil(bounds[0, self.integer])
-        self.bounds[1, self.integer] = np.floor(bounds[1, self.integer])
+        self.bounds = codec.inside(bounds)
         cells = row_hashes(self.Z)
         # a repeated row must not fill all places among the nearest anchors
         first: dict[tuple, int] = {}
@@ -341,6 +339,7 @@ class Neighborhood:
 
     def nearest(self, sources, k):
         """The k nearest pool rows of a class: positions (-1: none), distances."""
+        k = max(1, min(k, len(self.y_pool)))
         near = np.full((len(sources), k), -1)
         distance = np.full((len(sources), k), np.inf)
         for pool, rows in self.by_class(sources):

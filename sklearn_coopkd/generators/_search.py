@@ -32,20 +32,20 @@ class Asked:
         self.classes = np.asarray(teacher.classes_)
         self._position = {label: k for k, label in enumerate(self.classes.tolist())}
         self.pool_idx = self.index(anchors.y)
-        are_texts = [
-            np.asarray(y).dtype.kind in "OUT" for y in (self.classes, anchors.y)
-        ]
-        if (
-            len(anchors.y)
-            and (self.pool_idx < 0).all()
-            and are_texts[0] != are_texts[1]
-        ):
-            raise ValueError(
-                "`y_pool` must hold the teacher's classes; it holds "
-                f"{anchors.labels.tolist()}, the teacher knows {self.classes.tolist()}."
-            )
         # one entry more, for the -1 that stands for "no candidate"; NaN: not asked
         self.pool_proba = np.append(np.full(len(anchors.y), np.nan), -np.inf)
+        self.check_kind(anchors.y, "y_pool")
+
+    def check_kind(self, y, name):
+        """Raise if the labels are texts and the teacher's numbers, or the reverse."""
+        are_texts = [
+            np.asarray(labels).dtype.kind in "OUT" for labels in (self.classes, y)
+        ]
+        if len(y) and are_texts[0] != are_texts[1] and (self.index(y) < 0).all():
+            raise ValueError(
+                f"`{name}` must hold the teacher's classes; it holds "
+                f"{np.unique(y).tolist()}, the teacher knows {self.classes.tolist()}."
+            )
 
     def index(self, labels):
         """Columns of the classes; -1 for one that the teacher does not know."""
@@ -71,6 +71,7 @@ class Search:
 
     def __init__(self, asked, rows, decoder, alpha):
         self.asked, self.rows, self.decoder = asked, rows, decoder
+        asked.check_kind(rows.y, "y")
         self.y_idx = asked.index(rows.y)
         self.teacher_rows = self.n_fallback = self.n_close = self.n_copies = 0
         everyone = np.arange(len(rows.y))
