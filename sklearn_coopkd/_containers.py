@@ -97,9 +97,8 @@ def restore_columns(X: Any, original: Any, mask: np.ndarray) -> Any:
         kept = [name for name, is_kept in zip(X.columns, mask) if is_kept]
         return X.with_columns(original[kept]) if kept else X
     if sparse.issparse(X):
-        keep = sparse.diags_array(mask.astype(X.dtype), format="csr")
-        move = sparse.diags_array((~mask).astype(X.dtype), format="csr")
-        return type(X)((original @ keep + X @ move).astype(X.dtype).tocsr())
+        kept, moved = original.multiply(mask), X.multiply(~mask)
+        return type(X)((kept + moved).astype(X.dtype).tocsr())
     return np.where(mask, original, X)
 
 

@@ -302,7 +302,7 @@ def test_csr_with_repeated_entries():
     plain = sparse.csr_array([[3.0, 1.0]])
     sources = sparse.csr_array([[0.5, 0.5]])
     two = [
-        generate(sources, sparse.vstack([rows, 2 * plain], format="csr"), alpha=0.5)
+        generate(sources, sparse.csr_array(sparse.vstack([rows, 2 * plain])), alpha=0.5)
         for rows in (plain, repeated)
     ]
     assert np.array_equal(two[0].X_pseudo.toarray(), two[1].X_pseudo.toarray())
