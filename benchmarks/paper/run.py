@@ -1,0 +1,160 @@
+"""The paper's experiments, with ours and every baseline side by side.
+
+    python benchmarks/paper/run.py                      all experiments
+    python benchmarks/paper/run.py heart german         some of them
+    python benchmarks/paper/run.py --quick              a small case of each
+    python benchmarks/paper/run.py ablations            ours with other parameters
+
+Results are lines of JSON in `--out`; started again, it goes on where it was stopped.
+At the end it prints the report (`report.py` does it alone, and draws the figures).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+import warnings
+from pathlib import Path
+
+import joblib
+import numpy as np
+import sklearn
+from methods import ABLATIONS, METHODS
+from problems import EXPERIMENTS, members
+from report import report
+from sklearn.metrics import log_loss
+from threadpoolctl import threadpool_limits
+
+import sklearn_coopkd
+
+# where the ablations are run: experiment, case, learners, seeds
+ABLATED = [
+    ("heart", "heart", ["logistic", "mlp", "forest"], 10),
+    ("german", "german", ["mlp", "tree"], 5),
+    ("semi", "vowel", ["logistic", "forest"], 3),
+    ("semi", "segment", ["logistic", "forest"], 3),
+    ("cars", "cars", ["tree/mlp"], 3),
+]
+
+
+def run(experiment, case, learner, seed, methods):
+    """Records of several methods on one problem."""
+    warnings.simplefilter("ignore")
+    records = []
+    with threadpool_limits(1):
+        problem = EXPERIMENTS[experiment].cases[case](seed)
+        sites = members(problem, learner, seed)
+        for group, name in methods:
+            started = time.process_time()
+            outcome = (METHODS if group == "main" else ABLATIONS)[name](
+                problem, sites, seed
+            )
+            record = {
+                "experiment": experiment,
+                "case": case,
+                "learner": learner,
+                "seed": seed,
+                "group": group,
+                "method": name,
+            }
+            if outcome is not None:
+                proba = [ask(problem.X_test) for ask in outcome.asks]
+                label = np.searchsorted(problem.classes, problem.y_test)
+                record |= {
+                    "sites": problem.sites,
+                    "accuracy": [float((p.argmax(1) == label).mean()) for p in proba],
+                    "log_loss": [
+                        float(log_loss(label, p, labels=range(p.shape[1])))
+                        for p in proba
+                    ],
+                    "seconds": time.process_time() - started,
+                    **outcome.facts,
+                }
+            records.append(record)
+    return records
+
+
+def wanted(names, quick, n_seeds):
+    """All (experiment, case, learner, seed, group, method) to run."""
+    for name, experiment in EXPERIMENTS.items():
+        if name not in names:
+            continue
+        cases = [experiment.quick[0]] if quick else experiment.cases
+        learners = [experiment.quick[1]] if quick else experiment.learners
+        for seed in range(n_seeds or (2 if quick else experiment.n_seeds)):
+            for case in cases:
+                for learner in learners:
+                    for method in METHODS:
+                        yield name, case, learner, seed, "main", method
+    if "ablations" in names:
+        for name, case, learners, seeds in ABLATED[:1] if quick else ABLATED:
+            for seed in range(n_seeds or (2 if quick else seeds)):
+                for learner in learners[-1:] if quick else learners:
+                    for method in ABLATIONS:
+                        yield name, case, learner, seed, "ablations", method
+
+
+def key_of(record):
+    """What a record is about."""
+    fields = ("experiment", "case", "learner", "seed", "group", "method")
+    return tuple(record[field] for field in fields)
+
+
+def read(path):
+    """Records of a file; a line that was cut off is dropped."""
+    records = []
+    if path.exists():
+        for line in path.read_text().splitlines():
+            try:
+                records.append(json.loads(line))
+            except json.JSONDecodeError:
+                continue
+    return records
+
+
+def main():
+    """Command line."""
+    names = [*EXPERIMENTS, "ablations"]
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("experiments", nargs="*", choices=[*names, []], metavar="NAME")
+    parser.add_argument("--out", type=Path, default=None, help="file of results")
+    parser.add_argument("--seeds", type=int, default=None, help="default: as listed")
+    parser.add_argument("--n-jobs", type=int, default=-1)
+    parser.add_argument("--quick", action="store_true")
+    arguments = parser.parse_args()
+    default = "paper_quick.jsonl" if arguments.quick else "paper.jsonl"
+    path = arguments.out or Path(default)
+    if not arguments.experiments and arguments.quick:
+        names.remove("fashion")  # its images may not be here
+
+    done = {key_of(record) for record in read(path)}
+    tasks: dict[tuple, list] = {}
+    chosen = arguments.experiments or names
+    for key in wanted(chosen, arguments.quick, arguments.seeds):
+        if key not in done:
+            tasks.setdefault(key[:4], []).append(key[4:])
+    versions = {
+        "sklearn_coopkd": sklearn_coopkd.__version__,
+        "scikit-learn": sklearn.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+    started = time.perf_counter()
+    parallel = joblib.Parallel(arguments.n_jobs, return_as="generator_unordered")
+    jobs = (joblib.delayed(run)(*task, found) for task, found in tasks.items())
+    for count, records in enumerate(parallel(jobs), 1):
+        with path.open("a") as file:
+            for record in records:
+                file.write(json.dumps(record | {"versions": versions}) + "\n")
+        about = " ".join(map(str, key_of(records[0])[:4]))
+        seconds = time.perf_counter() - started
+        print(f"{count}/{len(tasks)} {about} ({seconds:.0f} s)", flush=True)
+    print(report([r for r in read(path) if r["experiment"] in EXPERIMENTS]))
+
+
+if __name__ == "__main__":
+    main()
