@@ -9,8 +9,8 @@ Within a base and a round there are, for every member, the *full* model, fitted 
 its rows that the base allows, and *crossed* ones, each without one fold more. A row
 that a member owns is a fair question for the crossed model without the row's fold; a
 row of another site for the full model, which never saw it. From the second round on
-the crossed models keep the full model's pseudo-samples, except those made from rows of
-the fold. Each fit serves every base that needs it.
+the crossed models keep the full model's pseudo-samples, except those made from own rows
+of the fold. Each fit serves every base that needs it.
 """
 
 from __future__ import annotations
@@ -205,7 +205,9 @@ class _Loop:
                     lesson = fitted.lesson
                     if lesson is None or fitted is self.full[round_ - 1][base][j]:
                         continue
-                    kept = np.flatnonzero(self.folds.train[fold][lesson.source])
+                    # it answers for its own rows of the fold
+                    tells = ~self.folds.train[fold] & self.sites.owns[j]
+                    kept = np.flatnonzero(~tells[lesson.source])
                     lesson = selected(lesson, kept)
                     jobs.append(self._job(j, child, False, lesson))
                     targets.append((models, j))

@@ -53,36 +53,41 @@ def bayes():
     ],
     ids=["bayes", "logistic", "tree"],
 )
+@pytest.mark.parametrize("n_rounds", [1, 3])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_the_same_students_as_with_all_rows_on_one_machine(sites, member):
+def test_the_same_students_as_with_all_rows_on_one_machine(sites, member, n_rounds):
     names = list(sites)
 
-    initial = {k: clone(member).fit(*sites[k]) for k in names}
-    # each site makes lessons from its rows alone, with every model as teacher
-    found = {student: {} for student in names}
-    for place in names:
+    models = {k: clone(member).fit(*sites[k]) for k in names}
+    given = {k: [] for k in names}
+    for _ in range(n_rounds):
+        # each site makes lessons from its rows alone, with every model as teacher
+        made = {student: [] for student in names}
         for student in names:
             for teacher in names:
-                if teacher == student:
-                    continue
-                lives_here = teacher == place
-                found[student][teacher, place] = make_lessons(
-                    clone(member) if lives_here else FrozenEstimator(initial[teacher]),
-                    clone(member) if student == place else initial[student],
-                    *sites[place],
-                    random_state=0,
-                )
-    apart = {}
-    for student in names:
-        # a teacher's own rows first, then the other places
-        order = sorted(found[student], key=lambda k: (k[0], k[0] != k[1]))
-        lessons = [found[student][key] for key in order]
-        apart[student] = learn(member, *sites[student], lessons)
+                # a teacher's own rows first, then the other places
+                for place in sorted(names, key=lambda k: k != teacher):
+                    if teacher == student:
+                        continue
+                    at_home = {teacher, student} & {place}
+                    lessons = make_lessons(
+                        member
+                        if teacher in at_home
+                        else FrozenEstimator(models[teacher]),
+                        member if student in at_home else models[student],
+                        *sites[place],
+                        lessons=given[place] if at_home else None,
+                        random_state=0,
+                    )
+                    made[student].append(lessons)
+        for name in names:
+            given[name] = [*given[name], *made[name]]
+        models = {k: learn(member, *sites[k], given[k]) for k in names}
 
     together = CooperativeDistiller(
         [(name, member) for name in names],
         validation=None,
-        max_iter=1,
+        max_iter=n_rounds,
         combine="vote",
         random_state=0,
     ).fit(
@@ -92,7 +97,7 @@ def test_the_same_students_as_with_all_rows_on_one_machine(sites, member):
     )
     X = np.concatenate([X for X, _ in sites.values()])
     for name in names:
-        one, two = apart[name], together.named_estimators_[name]
+        one, two = models[name], together.named_estimators_[name]
         np.testing.assert_array_equal(one.classes_, two.classes_)
         np.testing.assert_allclose(
             one.predict_proba(X), two.predict_proba(X), rtol=1e-4, atol=1e-6

@@ -6,14 +6,15 @@ import polars as pl
 import pytest
 import sklearn
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_validate
+from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.naive_bayes import GaussianNB
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
@@ -454,3 +455,23 @@ def test_sites_are_metadata(semi_experts):
     for fitted in found["estimator"]:
         assert 0 not in fitted[-1].initial_estimators_[0].classes_
     assert found["test_score"].min() > 0.8
+
+
+def test_a_grid_search_over_a_pipeline_hands_on_sites(semi_experts):
+    X, y, site, X_test, _ = semi_experts
+    with sklearn.config_context(enable_metadata_routing=True):
+        distiller = CooperativeDistiller(
+            make_sites_members(), combine="best", validation=None, random_state=0
+        ).set_fit_request(sites=True)
+        pipeline = Pipeline([("scale", StandardScaler()), ("distil", distiller)])
+        search = GridSearchCV(
+            pipeline,
+            {"distil__max_iter": [0, 1], "distil__a__var_smoothing": [1e-3]},
+            cv=3,
+        ).fit(X, y, sites=site)
+        by_hand = clone(pipeline).set_params(**search.best_params_)
+        by_hand.fit(X, y, sites=site)
+    assert search.best_params_["distil__max_iter"] == 1  # alone, each lacks a class
+    np.testing.assert_array_equal(
+        search.predict_proba(X_test), by_hand.predict_proba(X_test)
+    )

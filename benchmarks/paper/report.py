@@ -5,7 +5,9 @@ python benchmarks/paper/report.py paper.jsonl --figures docs/images
 
 from __future__ import annotations
 
+import argparse
 import json
+from pathlib import Path
 
 import numpy as np
 from problems import EXPERIMENTS
@@ -275,3 +277,99 @@ def overlap_table(results):
         found = np.corrcoef(np.transpose(pairs))[0, 1]
         text += f"\n\nCorrelation of gain and share: {found:+.2f}."
     return text
+
+
+# --- figures --------------------------------------------------------------------------
+
+
+def draw(records, folder):
+    """Write `paper_gains.png` and `paper_overlap.png`."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    results = Results(records, "main")
+    names = [name for name in EXPERIMENTS if results.units(name)]
+    methods = [m for m in results.methods(names[0]) if m != "no exchange"]
+    figure, axes = plt.subplots(
+        1, len(names), figsize=(2.1 * len(names) + 1, 4), sharey=True, squeeze=False
+    )
+    for axis, name in zip(axes[0], names):
+        for position, method in enumerate(methods):
+            gains = unit_gains(results, name, method)
+            if len(gains):
+                color = "#d55e00" if method.startswith("ours") else "#0072b2"
+                axis.plot(gains, [position] * len(gains), ".", color="#bbbbbb")
+                axis.plot(np.mean(gains), position, "o", color=color)
+        axis.axvline(0, color="black", linewidth=0.8)
+        axis.set_title(name)
+        axis.set_xlabel("points")
+    axes[0, 0].set_yticks(range(len(methods)), methods)
+    axes[0, 0].invert_yaxis()
+    figure.suptitle("Gain of the mean student in accuracy; grey: case and learner")
+    figure.tight_layout()
+    figure.savefig(folder / "paper_gains.png", dpi=150)
+    if results.units("overlap"):
+        figure = draw_overlap(results, plt)
+        figure.savefig(folder / "paper_overlap.png", dpi=150)
+
+
+def unit_gains(results, experiment, method):
+    """Gain of the mean student in each unit, points."""
+    found = []
+    for unit in results.units(experiment):
+        now = results.accuracy(unit, method)
+        if now is not None:
+            before = results.accuracy(unit, "no exchange")
+            found.append(100 * (now - before).mean())
+    return found
+
+
+def draw_overlap(results, plt):
+    """Gain of ours and of the pooled data by share of common columns."""
+    figure, axis = plt.subplots(figsize=(5, 3.2))
+    styles = {
+        "ours": ("#d55e00", "o-"),
+        "raw rows": ("#0072b2", "s--"),
+        "response": ("#009e73", "^:"),
+    }
+    for method, (color, style) in styles.items():
+        gains = {}
+        for unit in results.units("overlap"):
+            now = results.accuracy(unit, method)
+            before = results.accuracy(unit, "no exchange")
+            share = float(unit[1].split(", ")[1].rstrip("%"))
+            gains.setdefault(share, []).append(100 * (now - before).mean())
+        shares = sorted(gains)
+        centre = [np.mean(gains[s]) for s in shares]
+        error = [
+            stats.t.ppf(0.975, len(gains[s]) - 1) * stats.sem(gains[s]) for s in shares
+        ]
+        axis.errorbar(shares, centre, error, fmt=style, color=color, label=method)
+    axis.axhline(0, color="black", linewidth=0.8)
+    axis.set_xlabel("columns that both sites have, %")
+    axis.set_ylabel("gain of the mean student, points")
+    axis.legend(frameon=False)
+    figure.tight_layout()
+    return figure
+
+
+def main():
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("results", type=Path, nargs="+")
+    parser.add_argument("--figures", type=Path, default=None, help="folder")
+    arguments = parser.parse_args()
+    lines = [line for path in arguments.results for line in path.open()]
+    records = [json.loads(line) for line in lines]
+    print(report(records))
+    if arguments.figures is not None:
+        arguments.figures.mkdir(parents=True, exist_ok=True)
+        draw(records, arguments.figures)
+
+
+if __name__ == "__main__":
+    main()
