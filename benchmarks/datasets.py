@@ -192,15 +192,17 @@ def _packaged(package, path):
     return Path(spec.origin).parent / path
 
 
+FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
+
+
 def fashion_mnist(n_rows, seed=0):
     """Fashion-MNIST images, from Debian's package dataset-fashion-mnist."""
     import gzip
 
-    folder = "/usr/share/datasets/fashion-mnist/train-{}-ubyte.gz"
     try:
-        with gzip.open(folder.format("images-idx3")) as file:
+        with gzip.open(FASHION_MNIST / "train-images-idx3-ubyte.gz") as file:
             X = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 784)
-        with gzip.open(folder.format("labels-idx1")) as file:
+        with gzip.open(FASHION_MNIST / "train-labels-idx1-ubyte.gz") as file:
             y = np.frombuffer(file.read(), np.uint8, offset=8)
     except FileNotFoundError as error:
         raise SystemExit(
