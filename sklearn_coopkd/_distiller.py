@@ -224,7 +224,8 @@ class CooperativeDistiller(
     history_ : list of dict
         For each round and student: "round", "student", "deficient" (rows it got
         wrong), "taught" (those that a peer could teach), "requested" and "reached"
-        (pseudo-samples asked for, and made), "repeated" (left out: equal to another),
+        (pseudo-samples asked for, and made), "repeated" (left out: equal to another
+        or to a real row),
         "score_before", "score_after" (NaN without a gate), "accepted", and
         "generator": the report of the round's generator calls, of all students
         together (see `GeneratedSamples`).

@@ -44,7 +44,9 @@ from sklearn_coopkd._fitting import (
 from sklearn_coopkd._folds import place_folds
 from sklearn_coopkd._lessons import (
     Lesson,
+    copies,
     make_samples,
+    seen_keys,
     without_duplicates,
 )
 from sklearn_coopkd._privacy import privacy_report
@@ -327,6 +329,7 @@ def make_lessons(
     if weight is not None:
         wanted &= weight > 0
 
+    known = seen_keys(X, None)
     made, sources = [], []
     for part, fitted in teachers:
         rows = part[wanted[part]]
@@ -344,11 +347,15 @@ def make_lessons(
             *(take_rows(X, pool), y[pool]),
             seed,
         )
-        made.append(samples)
-        sources.append(rows[samples.success])
+        kept = np.flatnonzero(samples.success)
+        # the generator knows the pool, and not the other rows of this part
+        at_home = take_rows(samples.X_pseudo, kept), take_rows(X, rows[kept])
+        kept = kept[~copies(*at_home, known, None)]
+        made.append((samples, kept))
+        sources.append(rows[kept])
     source = np.concatenate([np.empty(0, dtype=np.intp), *sources])
-    parts = [take_rows(m.X_pseudo, np.flatnonzero(m.success)) for m in made]
-    report = join_reports((m.report, int(m.success.sum())) for m in made)
+    parts = [take_rows(samples.X_pseudo, kept) for samples, kept in made]
+    report = join_reports((m.report, int(m.success.sum())) for m, _ in made)
     return Lessons(
         concat_rows(parts) if parts else take_rows(X, source),
         y[source],

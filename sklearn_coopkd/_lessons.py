@@ -14,6 +14,7 @@ from sklearn_coopkd._containers import (
     resolve_columns,
     restore_columns,
     row_keys,
+    take_columns,
     take_rows,
 )
 
@@ -81,6 +82,23 @@ def make_samples(
     if columns is not None:
         made = replace(made, X_pseudo=restore_columns(made.X_pseudo, X, ~columns))
     return made
+
+
+def seen_keys(X: Any, columns: np.ndarray | None) -> np.ndarray:
+    """A key for each row, by the columns that a student sees (mask; None: all)."""
+    return row_keys(X if columns is None else take_columns(X, columns))
+
+
+def copies(
+    X_pseudo: Any, X_source: Any, known: np.ndarray, columns: np.ndarray | None
+) -> np.ndarray:
+    """Samples that equal a real row (`seen_keys` of these rows) for a student.
+
+    Not those that equal their source in all columns: a generator that hands over rows
+    means to.
+    """
+    handed_over = row_keys(X_pseudo) == row_keys(X_source)
+    return np.isin(seen_keys(X_pseudo, columns), known) & ~handed_over
 
 
 def without_duplicates(lesson: Lesson, earlier: Lesson | None) -> Lesson:

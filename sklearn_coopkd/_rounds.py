@@ -22,20 +22,17 @@ from typing import Any
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_coopkd._containers import (
-    concat_rows,
-    row_keys,
-    take_columns,
-    take_rows,
-)
+from sklearn_coopkd._containers import concat_rows, take_rows
 from sklearn_coopkd._deficiency import correct_rows, deficient_rows
 from sklearn_coopkd._fitting import Fitted, Member, MemberFailure, fit_and_answer
 from sklearn_coopkd._folds import Exclusion, Folds
 from sklearn_coopkd._lessons import (
     Lesson,
     capped,
+    copies,
     join,
     make_samples,
+    seen_keys,
     selected,
     without_duplicates,
 )
@@ -140,8 +137,8 @@ class _Loop:
         self.crossed: list[dict[tuple[Exclusion, int], list[Fitted]]] = [{}]
         # what became of the rows assigned in (round, student), lesson by lesson
         self.made: dict[tuple[int, int], list[Generation]] = {}
-        # hashes of the rows of a place in the columns that a student sees
-        self.real_keys: dict[tuple[int, int], np.ndarray] = {}
+        # of the rows that a base allows at a place, in the columns that a student sees
+        self.real_keys: dict[tuple[Exclusion, int, bytes | None], np.ndarray] = {}
         # the generator's report of each call of a round, and its successes
         self.reports: dict[int, list[tuple[dict[str, float], int]]] = {}
 
@@ -214,7 +211,11 @@ class _Loop:
         if jobs:
             self.problem.report(f"round {round_}: cross-fitting, {len(jobs)} fits")
         for (models, j), fitted in zip(targets, self._run(jobs)):
-            models[j] = fitted
+            models[j] = replace(fitted, lesson=None)  # only the full model's is used
+        # nothing refers to what lies between the members and the last two rounds
+        for earlier in range(1, round_):
+            self.full[earlier].clear()
+            self.crossed[earlier].clear()
 
     # teaching
 
@@ -364,25 +365,24 @@ class _Loop:
             for base, found in entries.items()
         }
 
-    def _looks_real(self, X_pseudo, at, sources, student) -> np.ndarray:
-        """Samples that equal a row where they were made, in what a student sees of it.
+    def _copies(self, X_pseudo, at, sources, base, student) -> np.ndarray:
+        """Samples that a student would see as a real row of where they were made.
 
-        Of all columns no generator copies a row; but where the teacher has changed
-        only columns that this student does not see, the rest is the source row.
+        A generator knows the rows that its teacher may know, not those of the fold that
+        its sources are in; and where a teacher has changed only columns that the
+        student does not see, the rest is the source row.
         """
+        if not len(at):
+            return np.zeros(0, dtype=bool)
         columns = self.members[student].columns
-        if columns is None or not len(at):
-            return np.zeros(len(at), dtype=bool)
         place = int(self.sites.place[sources[0]])
-        if (student, place) not in self.real_keys:
-            here = np.flatnonzero(self.sites.place == place)
-            rows = take_columns(take_rows(self.problem.X, here), columns)
-            self.real_keys[student, place] = row_keys(rows)
+        key = base, place, None if columns is None else columns.tobytes()
+        if key not in self.real_keys:
+            here = self.sites.by_place(self.folds.rows(base))[place]
+            self.real_keys[key] = seen_keys(take_rows(self.problem.X, here), columns)
         made = take_rows(X_pseudo, at)
-        # a generator that hands over whole rows means to
-        is_row = row_keys(made) == row_keys(take_rows(self.problem.X, sources[at]))
-        seen = row_keys(take_columns(made, columns))
-        return np.isin(seen, self.real_keys[student, place]) & ~is_row
+        source = take_rows(self.problem.X, sources[at])
+        return copies(made, source, self.real_keys[key], columns)
 
     def _lesson(self, base, plan, batches, student, round_) -> Lesson | None:
         """Everything the student has been taught: earlier rounds and this one."""
@@ -394,7 +394,8 @@ class _Loop:
             at = np.searchsorted(sources, wanted)
             at = at[samples.success[at]]
             n_reached += len(at)
-            at = at[~self._looks_real(samples.X_pseudo, at, sources, student)]
+            is_copy = self._copies(samples.X_pseudo, at, sources, base, student)
+            at = at[~is_copy]
             if len(at):
                 parts.append(take_rows(samples.X_pseudo, at))
                 teachers.append(np.full(len(at), i))

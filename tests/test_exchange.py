@@ -104,6 +104,18 @@ def test_the_same_students_as_with_all_rows_on_one_machine(sites, member, n_roun
         )
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_no_sample_is_any_row_of_the_site(seed):
+    # few values: samples meet rows of their source's part, which are no anchors
+    rng = np.random.RandomState(seed)
+    X = rng.randint(7, size=(300, 3))
+    y = (X.sum(axis=1) + rng.randint(-1, 2, 300) > 9).astype(int)
+    student = DecisionTreeClassifier(max_depth=1).fit(X, y)
+    lessons = make_lessons(bayes(), FrozenEstimator(student), X, y, random_state=0)
+    assert len(lessons)
+    assert lessons.privacy_report(X)["n_copies"] == 0
+
+
 def test_a_student_learns_a_class_from_a_lesson(sites):
     student = bayes().fit(*sites["a"])
     lessons = make_lessons(bayes(), student, *sites["b"], random_state=0)

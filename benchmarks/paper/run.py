@@ -40,6 +40,7 @@ ABLATED = [
     ("semi", "vowel", ["logistic", "forest"], 3),
     ("semi", "segment", ["logistic"], 3),
     ("cars", "cars", ["logistic"], 3),
+    ("overlap", "segment, 50%", ["forest"], 3),
 ]
 
 
