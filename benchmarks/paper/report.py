@@ -41,6 +41,11 @@ class Results:
                 self.records.setdefault(unit, {}).setdefault(record["method"], {})[
                     record["seed"]
                 ] = record
+        # while a run is not finished: seeds that all methods of a unit have
+        for by_method in self.records.values():
+            common = set.intersection(*map(set, by_method.values()))
+            for name, found in by_method.items():
+                by_method[name] = {seed: found[seed] for seed in sorted(common)}
 
     def units(self, experiment):
         """(case, learner) pairs of an experiment."""
@@ -54,7 +59,7 @@ class Results:
     def accuracy(self, unit, method):
         """(n_seeds, n_sites); None if the method cannot be used here."""
         found = self.records[unit].get(method, {})
-        rows = [found[seed].get("accuracy") for seed in sorted(found)]
+        rows = [record.get("accuracy") for record in found.values()]
         return None if not rows or None in rows else np.array(rows)
 
     def total(self, experiment, method, field):
