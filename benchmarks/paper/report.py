@@ -62,6 +62,10 @@ class Results:
         rows = [record.get("accuracy") for record in found.values()]
         return None if not rows or None in rows else np.array(rows)
 
+    def seeds(self, unit):
+        """The seeds of a unit, in the order of `accuracy`."""
+        return list(self.records[unit]["no exchange"])
+
     def total(self, experiment, method, field):
         """Sum of a count over everything."""
         return sum(
@@ -77,31 +81,54 @@ def table(head, rows):
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
+def gains(results, unit, method):
+    """Gain of the mean student over no exchange by seed; None if it cannot be used."""
+    now = results.accuracy(unit, method)
+    if now is None:
+        return None
+    before = results.accuracy(unit, "no exchange")
+    return dict(zip(results.seeds(unit), (now - before).mean(axis=1)))
+
+
 def gains_table(results, experiment):
-    """Mean student against no exchange, points, for each learner and method."""
+    """Mean student against no exchange, points, for each learner and method.
+
+    Intervals are over seeds, or over cases if there are several.
+    """
     units = results.units(experiment)
     learners = list(dict.fromkeys(unit[2] for unit in units))
+    cases = list(dict.fromkeys(unit[1] for unit in units))
     rows = []
     for method in results.methods(experiment):
-        row = [method]
+        cells, found = [], []  # found: for each learner, (case or seed) -> gain
         for learner in learners:
-            gains, level = [], []
-            for unit in units:
-                now = results.accuracy(unit, method)
-                if unit[2] == learner and now is not None:
-                    before = results.accuracy(unit, "no exchange")
-                    gains.append((now - before).mean(axis=1))
-                    level.append(now.mean(axis=1))
-            if not gains:
-                row.append("")
-            elif method == "no exchange":
-                row.append(f"{100 * np.concatenate(level).mean():.2f}")
+            by_case = {
+                case: gains(results, (experiment, case, learner), method)
+                for case in cases
+                if (experiment, case, learner) in results.records
+            }
+            by_case = {case: gain for case, gain in by_case.items() if gain}
+            if not by_case:
+                cells.append("")
+                continue
+            if len(cases) == 1:
+                found.append(by_case[cases[0]])
             else:
-                # one case: over seeds; several: over cases
-                one = gains[0] if len(gains) == 1 else [g.mean() for g in gains]
-                row.append(mean(one))
-        rows.append(row)
-    return table(["gain of the mean student, points", *learners], rows)
+                found.append({c: np.mean(list(g.values())) for c, g in by_case.items()})
+            if method == "no exchange":
+                level = [
+                    results.accuracy((experiment, case, learner), method).mean()
+                    for case in by_case
+                ]
+                cells.append(f"{100 * np.mean(level):.2f}")
+            else:
+                cells.append(mean(list(found[-1].values())))
+        common = set.intersection(*map(set, found)) if found else set()
+        every = [np.mean([one[key] for one in found]) for key in sorted(common)]
+        whole = every and len(found) == len(learners) and method != "no exchange"
+        rows.append([method, *cells, mean(every) if whole else ""])
+    head = ["gain of the mean student, points", *learners, "mean over learners"]
+    return table(head, rows)
 
 
 def recovery(results, unit, method):
