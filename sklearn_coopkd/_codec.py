@@ -50,6 +50,10 @@ from sklearn_coopkd._containers import (
 MAX_BLOCK_CELLS = 4_000_000
 
 
+class NothingToMove(ValueError):
+    """No column of a table may change."""
+
+
 class TableCodec:
     """Translate rows of a container to a float matrix, one column each.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_coopkd._containers import is_pandas, is_polars
+from sklearn_coopkd._containers import is_missing, is_pandas, is_polars
 
 NUMERIC, INTEGER, CATEGORY, FIXED = "numeric", "integer", "category", "fixed"
 # A column of texts with more distinct values than this, most of them seen once or
@@ -127,16 +127,6 @@ def precision(column: Any) -> Any:
         if str(dtype).lower() == coarse.__name__:
             return coarse
     return None
-
-
-def is_missing(value: Any) -> bool:
-    """Whether a cell of an object column is NaN, NaT or pandas' NA."""
-    try:
-        return bool(value != value)
-    except TypeError:  # pandas.NA refuses to be a boolean
-        return True
-    except ValueError:  # an array in a cell
-        return False
 
 
 # --- cells as numbers -----------------------------------------------------------------

@@ -5,6 +5,7 @@ Only this module and `_codec` know that there is more than one kind of table.
 
 from __future__ import annotations
 
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -97,8 +98,9 @@ def restore_columns(X: Any, original: Any, mask: np.ndarray) -> Any:
         kept = [name for name, is_kept in zip(X.columns, mask) if is_kept]
         return X.with_columns(original[kept]) if kept else X
     if sparse.issparse(X):
-        kept, moved = original.multiply(mask), X.multiply(~mask)
-        return type(X)((kept + moved).astype(X.dtype).tocsr())
+        both = sparse.hstack([X, original], format="csc", dtype=X.dtype)
+        columns = np.arange(len(mask)) + len(mask) * mask
+        return type(X)(both[:, columns].tocsr())
     return np.where(mask, original, X)
 
 
@@ -159,18 +161,106 @@ def row_hashes(X: Any) -> list[int]:
 def row_keys(X: Any) -> np.ndarray:
     """One hashable key per row: equal rows, and only those, share a key.
 
-    Frames use the 64-bit row hash of their library. Keys of different calls compare
-    within one process, for containers of the same kind and dtypes.
+    Objects are equal as in Python (1, 1.0 and True), missing ones of any kind among
+    themselves. Keys of different calls compare within one process, for containers of
+    the same kind and dtypes.
     """
     if is_pandas(X):
         from pandas.util import hash_pandas_object
 
-        return hash_pandas_object(X, index=False).to_numpy()
+        return hash_pandas_object(_with_hashed_objects(X), index=False).to_numpy()
     if is_polars(X):
         return X.hash_rows(seed=0).to_numpy()
     if not sparse.issparse(X) and X.dtype.kind == "O":
-        return np.array([hash(repr(row)) for row in X.tolist()], dtype=np.int64)
+        hashed = [hash(tuple(map(_object_key, row))) for row in X.tolist()]
+        return np.array(hashed, dtype=np.int64)
     return np.array(row_hashes(X), dtype=np.int64)
+
+
+def _with_hashed_objects(X: Any) -> Any:
+    """A pandas frame with integers in place of Python objects (pandas: by `str`)."""
+    import pandas as pd
+
+    objects = [
+        j
+        for j, dtype in enumerate(X.dtypes)
+        if isinstance(dtype, np.dtype) and dtype.kind == "O"
+    ]
+    if not objects:
+        return X
+    columns = {
+        j: (
+            np.array([hash(_object_key(cell)) for cell in X.iloc[:, j].tolist()])
+            if j in objects
+            else X.iloc[:, j].array
+        )
+        for j in range(X.shape[1])
+    }
+    return pd.DataFrame(columns, index=X.index)
+
+
+def _object_key(cell: Any) -> Any:
+    """Something hashable that is equal for equal cells, and hashed apart otherwise."""
+    if cell is None or is_missing(cell):
+        return None
+    if isinstance(cell, Integral) and abs(int(cell)) > 2**53:
+        return str(int(cell))
+    if isinstance(cell, (Real, np.bool_)):
+        return float(cell).hex()  # Python hashes -1 and -2 alike
+    try:
+        hash(cell)
+    except TypeError:
+        return repr(cell)
+    return cell
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a cell of an object column is NaN, NaT or pandas' NA."""
+    try:
+        return bool(value != value)
+    except TypeError:  # pandas.NA refuses to be a boolean
+        return True
+    except ValueError:  # an array in a cell
+        return False
+
+
+def check_alike(X: Any, other: Any, name: str, other_name: str) -> None:
+    """Raise unless two tables have the same kind, columns and dtypes.
+
+    Raises
+    ------
+    ValueError
+        Names the first column that differs, and both dtypes.
+    """
+    if type(X) is not type(other):
+        raise ValueError(
+            f"{other_name} must be a container of the kind of {name}, a "
+            f"{type(X).__name__}; got a {type(other).__name__}."
+        )
+    names, others = column_names(X), column_names(other)
+    if names != others:
+        raise ValueError(
+            f"{other_name} must have the columns of {name}, in their order: "
+            f"{_few(names)}; got {_few(others)}."
+        )
+    if hasattr(X, "dtypes"):
+        for column, one, two in zip(names, X.dtypes, other.dtypes):
+            if one != two:
+                raise ValueError(
+                    f"{other_name} must have the dtypes of {name}; column {column!r} "
+                    f"is {two!r}, not {one!r}. Give all tables the same dtypes, and "
+                    "categories in the same order."
+                )
+    elif X.dtype != other.dtype and not X.dtype.kind == other.dtype.kind in ("U", "S"):
+        raise ValueError(
+            f"{other_name} must have the dtype of {name}, {X.dtype}; got {other.dtype}."
+        )
+
+
+def _few(names: list[Any]) -> str:
+    """A list of names, cut short."""
+    shown = ", ".join(repr(name) for name in names[:20])
+    return f"{shown}, ... ({len(names)} columns)" if len(names) > 20 else shown
 
 
 def resolve_columns(X: Any, columns: Any, parameter: str) -> np.ndarray:

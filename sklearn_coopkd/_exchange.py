@@ -29,7 +29,6 @@ from sklearn_coopkd._containers import (
     is_polars,
     n_rows,
     row_bytes,
-    row_keys,
     take_rows,
 )
 from sklearn_coopkd._deficiency import correct_rows, deficient_rows
@@ -471,8 +470,12 @@ class _Taught:
 
 def _source_ids(X: Any) -> np.ndarray:
     """A number for each row, the same in every process, that does not tell the row."""
-    if is_pandas(X) or is_polars(X):
-        cells = row_keys(X).tobytes()
+    if is_pandas(X):
+        from pandas.util import hash_pandas_object
+
+        cells = hash_pandas_object(X, index=False).to_numpy().tobytes()
+    elif is_polars(X):
+        cells = X.hash_rows(seed=0).to_numpy().tobytes()
     elif not sparse.issparse(X) and X.dtype.kind == "O":
         cells = repr(X.tolist()).encode()
     else:

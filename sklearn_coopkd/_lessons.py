@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from numbers import Real
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
+from sklearn_coopkd._codec import NothingToMove
 from sklearn_coopkd._containers import (
     concat_rows,
     resolve_columns,
@@ -57,7 +59,14 @@ def make_samples(
     if columns is not None and "immutable_features" in generator.get_params():
         held = resolve_columns(X, generator.immutable_features, "immutable_features")
         generator = clone(generator).set_params(immutable_features=held | ~columns)
-    made = generator.generate(teacher, X, y, X_pool, y_pool, random_state=seed)
+    try:
+        made = generator.generate(teacher, X, y, X_pool, y_pool, random_state=seed)
+    except NothingToMove:
+        if columns is None:
+            raise
+        # this teacher sees nothing that could; others may teach the rows
+        nobody = np.zeros(len(y), dtype=bool)
+        return SimpleNamespace(X_pseudo=X, success=nobody, report={})
     success = np.asarray(getattr(made, "success", None))
     if success.dtype != bool or success.shape != (len(y),):
         raise TypeError(
@@ -79,9 +88,13 @@ def make_samples(
                 "`generator` must return a `report` of numbers; "
                 f"{type(generator).__name__}.generate returned {value!r} for {key!r}."
             )
-    if columns is not None:
-        made = replace(made, X_pseudo=restore_columns(made.X_pseudo, X, ~columns))
-    return made
+    if columns is None:
+        return made
+    X_pseudo = restore_columns(made.X_pseudo, X, ~columns)
+    # what was changed only where the teacher sees nothing is the source row again
+    source = row_keys(X)
+    undone = (row_keys(X_pseudo) == source) & (row_keys(made.X_pseudo) != source)
+    return replace(made, X_pseudo=X_pseudo, success=success & ~undone)
 
 
 def seen_keys(X: Any, columns: np.ndarray | None) -> np.ndarray:

@@ -378,7 +378,11 @@ class _Loop:
         place = int(self.sites.place[sources[0]])
         key = base, place, None if columns is None else columns.tobytes()
         if key not in self.real_keys:
-            here = self.sites.by_place(self.folds.rows(base))[place]
+            owners = self.sites.owns[:, sources[0]]
+            is_here = self.sites.owns[owners].any(axis=0)
+            if base != self.folds.root:  # what is judged must not know of the rest
+                is_here &= np.isin(np.arange(len(is_here)), self.folds.rows(base))
+            here = np.flatnonzero(is_here)
             self.real_keys[key] = seen_keys(take_rows(self.problem.X, here), columns)
         made = take_rows(X_pseudo, at)
         source = take_rows(self.problem.X, sources[at])
@@ -438,19 +442,41 @@ class _Loop:
         """Score of each member on held-out rows of all places, averaged by weight.
 
         `judged` has the fold that each exclusion is judged on, `models` the members
-        without that fold.
+        without that fold. Between sites answers are calibrated first, each member's by
+        one temperature: a model is overconfident about rows of other sites, whether
+        it has been taught or not, and the price of that hides how much it learned.
         """
-        weights, scores = [], []
+        parts = []
         for exclusion, fold in judged.items():
             rows = np.flatnonzero(self.folds.test[fold])
             for here in self.sites.by_place(rows).values():
-                weight = self.problem.weights(here).sum()
-                if weight > 0:
-                    weights.append(weight)
-                    scores.append([self._score(f, here) for f in models[exclusion]])
-        if not weights:
+                if self.problem.weights(here).sum() > 0:
+                    parts.append((exclusion, here))
+        if not parts:
             return np.full(len(self.members), np.nan)
-        return np.average(np.array(scores), axis=0, weights=weights)
+        weight = [self.problem.weights(here).sum() for _, here in parts]
+        scores = []
+        for j in range(len(self.members)):
+            told = [(models[exclusion][j], here) for exclusion, here in parts]
+            answers = [fitted.answers(here) for fitted, here in told]
+            if self.sites.n_places > 1:
+                answers = self._calibrated(answers, [here for _, here in parts])
+            of_parts = [
+                self._score(fitted, here, proba)
+                for (fitted, here), proba in zip(told, answers)
+            ]
+            scores.append(np.average(of_parts, weights=weight))
+        return np.array(scores)
+
+    def _calibrated(self, answers, rows):
+        """Answers about several sets of rows, at one common temperature."""
+        every = np.concatenate(rows)
+        temperature = fit_temperature(
+            np.concatenate(answers),
+            self.problem.y_idx[every],
+            self.problem.weights(every),
+        )
+        return [apply_temperature(proba, temperature) for proba in answers]
 
     def harmed(self, round_: int) -> np.ndarray:
         """Students that a round made wrong more often, between sites.
@@ -482,8 +508,8 @@ class _Loop:
         weight, owned = self.problem.weights(rows), self.sites.owns[j, rows]
         return weight * owned, weight * ~owned
 
-    def _score(self, fitted: Fitted, rows: np.ndarray) -> float:
-        view = fitted.responder(self.problem.classes, fitted.answers(rows))
+    def _score(self, fitted: Fitted, rows: np.ndarray, proba: np.ndarray) -> float:
+        view = fitted.responder(self.problem.classes, proba)
         return self.problem.scorer(view, rows)
 
     # the whole run

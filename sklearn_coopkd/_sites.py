@@ -69,6 +69,14 @@ def make_sites(sites: Any, names: list[str], frozen: list[bool], n_rows: int) ->
     ValueError
         If a row has no owner, a member that learns has no rows, or a name is unknown.
     """
+    if hasattr(sites, "columns"):  # a frame: columns by name, whatever their order
+        found = list(sites.columns)
+        if len(found) > 1 and sorted(found, key=str) != sorted(names):
+            raise ValueError(
+                "`sites` as a frame must have a column for each member: "
+                f"{', '.join(map(repr, names))}; got {', '.join(map(repr, found))}."
+            )
+        sites = sites[names] if len(found) > 1 else sites[found[0]]
     table = np.asarray(sites)
     if table.ndim == 1:
         if len(table) != n_rows:
@@ -79,8 +87,9 @@ def make_sites(sites: Any, names: list[str], frozen: list[bool], n_rows: int) ->
         unknown = sorted(set(table.tolist()) - set(names), key=str)
         if unknown:
             raise ValueError(
-                f"`sites` names {unknown[0]!r}, which is no member of `estimators`. "
-                f"The members are: {', '.join(map(repr, names))}."
+                f"`sites` names {unknown[0]!r}, which is no member of `estimators`, or "
+                f"dropped. The members are: {', '.join(map(repr, names))}. Leave its "
+                "rows out, or give them to another."
             )
         owns = np.array([table == name for name in names])
     elif table.shape == (n_rows, len(names)) and table.dtype == bool:
@@ -89,7 +98,8 @@ def make_sites(sites: Any, names: list[str], frozen: list[bool], n_rows: int) ->
         raise ValueError(
             "`sites` must be names of shape (n_samples,) or a boolean array of shape "
             f"(n_samples, n_estimators) = {(n_rows, len(names))}; got dtype "
-            f"{table.dtype}, shape {table.shape}."
+            f"{table.dtype}, shape {table.shape}. Name the member that owns each row, "
+            "or set True for all that do."
         )
     nobody = np.flatnonzero(~owns.any(axis=0))
     if len(nobody):

@@ -366,7 +366,7 @@ def test_categories_of_long_lists_are_compared():
     names = [f"level {k}" for k in range(100)]
     other = [*names[:50], "else", *names[51:]]
     frames = [pd.DataFrame({"a": pd.Categorical(n[:3], n)}) for n in (names, other)]
-    with pytest.raises(ValueError, match="same kind with the same"):
+    with pytest.raises(ValueError, match="must have the dtypes of `X`; column 'a'"):
         generate(*frames)
 
 

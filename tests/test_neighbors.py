@@ -260,7 +260,7 @@ def test_raw_gives_copies_that_share_nothing():
 
 def test_tables_of_different_kinds_are_refused():
     X = np.eye(2)
-    with pytest.raises(ValueError, match="containers of the same kind"):
+    with pytest.raises(ValueError, match="container of the kind of `X`"):
         RawGenerator().generate(None, X, [0, 1], pd.DataFrame(X), [0, 1])
-    with pytest.raises(ValueError, match="containers of the same kind"):
+    with pytest.raises(ValueError, match="container of the kind of `X`"):
         RawGenerator().generate(None, X, [0, 1], X[:, :1], [0, 1])

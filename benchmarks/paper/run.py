@@ -44,41 +44,37 @@ ABLATED = [
 ]
 
 
-def run(experiment, case, learner, seed, methods):
-    """Records of several methods on one problem."""
+def run(experiment, case, learner, seed, group, method):
+    """The record of one method on one problem."""
     warnings.simplefilter("ignore")
-    records = []
+    record = {
+        "experiment": experiment,
+        "case": case,
+        "learner": learner,
+        "seed": seed,
+        "group": group,
+        "method": method,
+    }
     with threadpool_limits(1):
         problem = EXPERIMENTS[experiment].cases[case](seed)
         sites = members(problem, learner, seed)
-        for group, name in methods:
-            started = time.process_time()
-            outcome = (METHODS if group == "main" else ABLATIONS)[name](
-                problem, sites, seed
-            )
-            record = {
-                "experiment": experiment,
-                "case": case,
-                "learner": learner,
-                "seed": seed,
-                "group": group,
-                "method": name,
-            }
-            if outcome is not None:
-                proba = [ask(problem.X_test) for ask in outcome.asks]
-                label = np.searchsorted(problem.classes, problem.y_test)
-                record |= {
-                    "sites": problem.sites,
-                    "accuracy": [float((p.argmax(1) == label).mean()) for p in proba],
-                    "log_loss": [
-                        float(log_loss(label, p, labels=range(p.shape[1])))
-                        for p in proba
-                    ],
-                    "seconds": time.process_time() - started,
-                    **outcome.facts,
-                }
-            records.append(record)
-    return records
+        started = time.process_time()
+        outcome = (METHODS if group == "main" else ABLATIONS)[method](
+            problem, sites, seed
+        )
+        if outcome is None:
+            return record
+        proba = [ask(problem.X_test) for ask in outcome.asks]
+        seconds = time.process_time() - started
+    label = np.searchsorted(problem.classes, problem.y_test)
+    labels = range(len(problem.classes))
+    return record | {
+        "sites": problem.sites,
+        "accuracy": [float((p.argmax(1) == label).mean()) for p in proba],
+        "log_loss": [float(log_loss(label, p, labels=labels)) for p in proba],
+        "seconds": seconds,
+        **outcome.facts,
+    }
 
 
 def wanted(names, quick, n_seeds):
@@ -138,11 +134,12 @@ def main():
         names.remove("fashion")
 
     done = {key_of(record) for record in read(path)}
-    tasks: dict[tuple, list] = {}
     chosen = arguments.experiments or names
-    for key in wanted(chosen, arguments.quick, arguments.seeds):
-        if key not in done:
-            tasks.setdefault(key[:4], []).append(key[4:])
+    tasks = [
+        key
+        for key in wanted(chosen, arguments.quick, arguments.seeds)
+        if key not in done
+    ]
     versions = {
         "sklearn_coopkd": sklearn_coopkd.__version__,
         "scikit-learn": sklearn.__version__,
@@ -151,12 +148,11 @@ def main():
     }
     started = time.perf_counter()
     parallel = joblib.Parallel(arguments.n_jobs, return_as="generator_unordered")
-    jobs = (joblib.delayed(run)(*task, found) for task, found in tasks.items())
-    for count, records in enumerate(parallel(jobs), 1):
+    jobs = (joblib.delayed(run)(*task) for task in tasks)
+    for count, record in enumerate(parallel(jobs), 1):
         with path.open("a") as file:
-            for record in records:
-                file.write(json.dumps(record | {"versions": versions}) + "\n")
-        about = " ".join(map(str, key_of(records[0])[:4]))
+            file.write(json.dumps(record | {"versions": versions}) + "\n")
+        about = " ".join(map(str, key_of(record)))
         seconds = time.perf_counter() - started
         print(f"{count}/{len(tasks)} {about} ({seconds:.0f} s)", flush=True)
     print(report([r for r in read(path) if r["experiment"] in EXPERIMENTS]))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_coopkd._containers import as_table, column_names, n_rows
+from sklearn_coopkd._containers import as_table, check_alike, column_names, n_rows
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,7 @@ def check_call(X: Any, y: Any, X_pool: Any, y_pool: Any):
         )
     if not column_names(X):
         raise ValueError("`X` must have at least one column; it has none.")
-    if type(X) is not type(X_pool) or not _are_alike(X, X_pool):
-        raise ValueError(
-            "`X` and `X_pool` must be containers of the same kind with the same "
-            f"columns and dtypes; got a {type(X).__name__} with {_schema(X)} and a "
-            f"{type(X_pool).__name__} with {_schema(X_pool)}."
-        )
+    check_alike(X, X_pool, "`X`", "`X_pool`")
     return X, y, X_pool, y_pool
 
 
@@ -102,22 +97,3 @@ def _as_labels(y: Any, name: str) -> np.ndarray:
             f"`{name}` must hold labels of one kind, numbers or texts; {error}."
         ) from error
     return y
-
-
-def _are_alike(X: Any, X_pool: Any) -> bool:
-    """Whether two tables have the same columns and dtypes."""
-    if hasattr(X, "dtypes"):
-        same = column_names(X) == column_names(X_pool)
-        return same and list(X.dtypes) == list(X_pool.dtypes)
-    if X.shape[1] != X_pool.shape[1]:
-        return False
-    both_text = X.dtype.kind in "US" and X.dtype.kind == X_pool.dtype.kind
-    return both_text or X.dtype == X_pool.dtype
-
-
-def _schema(X: Any) -> str:
-    """Columns and dtypes of a table in words."""
-    if hasattr(X, "dtypes"):
-        pairs = zip(column_names(X), X.dtypes)
-        return ", ".join(f"{name!r}: {dtype!r}" for name, dtype in pairs)
-    return f"{X.shape[1]} columns of {X.dtype}"

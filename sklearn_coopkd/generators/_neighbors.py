@@ -14,6 +14,7 @@ from scipy import sparse
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils.extmath import row_norms
 
+from sklearn_coopkd._codec import NothingToMove
 from sklearn_coopkd._columns import CATEGORY, FIXED, INTEGER
 from sklearn_coopkd._containers import column_names, row_hashes
 
@@ -73,8 +74,8 @@ class Anchors:
 
     Raises
     ------
-    ValueError
-        If no column can move.
+    NothingToMove
+        If no column can.
     """
 
     def __init__(self, codec, y, movable, bounds=None):
@@ -85,7 +86,7 @@ class Anchors:
         # a group moves if all its columns may
         self.movable &= ~np.isin(groups, groups[~self.movable])
         if not self.movable.any():
-            raise ValueError(_what_holds(codec, movable))
+            raise NothingToMove(_what_holds(codec, movable))
         self.whole = codec.kinds == CATEGORY
         self.integer = codec.kinds == INTEGER
         if bounds is None:
