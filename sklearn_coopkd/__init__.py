@@ -1,7 +1,8 @@
 """Cooperative knowledge distillation for scikit-learn."""
 
 from sklearn_coopkd._distiller import CooperativeDistiller
-from sklearn_coopkd._exchange import Lessons, learn, make_lessons
+from sklearn_coopkd._exchange import learn, make_lessons
+from sklearn_coopkd._transport import Lessons
 from sklearn_coopkd.generators import (
     GeneratedSamples,
     InterpolationGenerator,

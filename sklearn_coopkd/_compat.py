@@ -11,7 +11,12 @@ from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.metrics._scorer import _BaseScorer
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils._repr_html.estimator import _VisualBlock
 from sklearn.utils.metadata_routing import (
     _raise_for_params,
@@ -34,6 +39,7 @@ __all__ = [
     "StrOptions",
     "VisualBlock",
     "check_feature_names_in",
+    "check_parameters",
     "check_sample_weight",
     "fit_context",
     "index_params",
@@ -47,6 +53,7 @@ BaseHeterogeneousEnsemble = _BaseHeterogeneousEnsemble
 BaseScorer = _BaseScorer
 VisualBlock = _VisualBlock
 check_feature_names_in = _check_feature_names_in
+check_parameters = validate_parameter_constraints
 check_sample_weight = _check_sample_weight
 fit_context = _fit_context
 index_params = _check_method_params

@@ -206,7 +206,7 @@ def _object_key(cell: Any) -> Any:
     if isinstance(cell, Integral) and abs(int(cell)) > 2**53:
         return str(int(cell))
     if isinstance(cell, (Real, np.bool_)):
-        return float(cell).hex()  # Python hashes -1 and -2 alike
+        return (float(cell) + 0.0).hex()  # (Python hashes -1 and -2 alike)
     try:
         hash(cell)
     except TypeError:
@@ -237,6 +237,11 @@ def check_alike(X: Any, other: Any, name: str, other_name: str) -> None:
             f"{other_name} must be a container of the kind of {name}, a "
             f"{type(X).__name__}; got a {type(other).__name__}."
         )
+    if X.shape[1] != other.shape[1] and not hasattr(X, "columns"):
+        raise ValueError(
+            f"{other_name} must have the {X.shape[1]} columns of {name}; got "
+            f"{other.shape[1]}."
+        )
     names, others = column_names(X), column_names(other)
     if names != others:
         raise ValueError(
@@ -264,7 +269,9 @@ def _few(names: list[Any]) -> str:
 
 
 def resolve_columns(X: Any, columns: Any, parameter: str) -> np.ndarray:
-    """Boolean mask over the columns of X chosen by name, position or mask.
+    """Boolean mask over the columns of X chosen by name, position, slice or mask.
+
+    As in `ColumnTransformer`, a slice of names includes its end. None chooses nothing.
 
     Raises
     ------
@@ -279,7 +286,10 @@ def resolve_columns(X: Any, columns: Any, parameter: str) -> np.ndarray:
     is_one_name = isinstance(columns, str) or (
         isinstance(columns, tuple) and columns in names
     )
-    wanted = [columns] if is_one_name else list(columns)
+    if isinstance(columns, slice):
+        columns = _sliced(names, columns, parameter)
+    is_one = is_one_name or isinstance(columns, Integral)
+    wanted = [columns] if is_one else list(columns)
     if wanted and all(isinstance(c, (bool, np.bool_)) for c in wanted):
         if len(wanted) != mask.size:
             raise ValueError(
@@ -304,3 +314,18 @@ def resolve_columns(X: Any, columns: Any, parameter: str) -> np.ndarray:
             )
         mask[position] = True
     return mask
+
+
+def _sliced(names: list[Any], columns: slice, parameter: str) -> np.ndarray:
+    """Positions of a slice by names or positions."""
+    start, stop = columns.start, columns.stop
+    for bound in (start, stop):
+        if isinstance(bound, str) and bound not in names:
+            raise ValueError(
+                f"`{parameter}` names a column that X does not have: {bound!r}."
+            )
+    if isinstance(start, str):
+        start = names.index(start)
+    if isinstance(stop, str):
+        stop = names.index(stop) + 1
+    return np.arange(len(names))[start : stop : columns.step]

@@ -239,7 +239,7 @@ class CooperativeDistiller(
 
     scores_ : ndarray of shape (n_estimators,)
         Out-of-sample score of each student by `scoring`; without a gate that of the
-        members before teaching.
+        members before teaching. Between sites of answers that are calibrated first.
 
     See Also
     --------
@@ -561,11 +561,12 @@ class CooperativeDistiller(
         views = {}
         for name, columns in (self.views or {}).items():
             columns = columns(X) if callable(columns) else columns
-            if isinstance(columns, slice):
-                columns = np.arange(X.shape[1])[columns]
-            views[name] = resolve_columns(X, columns, "views")
+            views[name] = resolve_columns(X, columns, f"views[{name!r}]")
             if not views[name].any():
-                raise ValueError(f"`views` gives the member {name!r} no columns.")
+                raise ValueError(
+                    f"`views` gives the member {name!r} no columns; got {columns!r}. "
+                    "Give it some, or leave it out of `views` if it sees all."
+                )
         return views
 
     @staticmethod

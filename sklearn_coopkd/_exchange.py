@@ -6,24 +6,30 @@
 
 from __future__ import annotations
 
-import json
-import os
-import zipfile
-from dataclasses import dataclass, field
+from dataclasses import replace
 from hashlib import blake2b
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from sklearn_coopkd._compat import check_sample_weight
+from sklearn_coopkd._compat import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    check_parameters,
+    check_sample_weight,
+)
 from sklearn_coopkd._containers import (
     as_table,
+    check_alike,
     concat_rows,
     is_pandas,
     is_polars,
@@ -32,7 +38,6 @@ from sklearn_coopkd._containers import (
     take_rows,
 )
 from sklearn_coopkd._deficiency import correct_rows, deficient_rows
-from sklearn_coopkd._files import read_array, read_table, write_array, write_table
 from sklearn_coopkd._fitting import (
     MAX_SEED,
     Fitted,
@@ -41,185 +46,11 @@ from sklearn_coopkd._fitting import (
     make_member,
 )
 from sklearn_coopkd._folds import place_folds
-from sklearn_coopkd._lessons import (
-    Lesson,
-    copies,
-    make_samples,
-    seen_keys,
-    without_duplicates,
-)
-from sklearn_coopkd._privacy import privacy_report
+from sklearn_coopkd._lessons import Lesson, copies, make_samples, seen_keys
 from sklearn_coopkd._reports import join_reports
 from sklearn_coopkd._responses import Responder
+from sklearn_coopkd._transport import Lessons, as_list, check_same_labels
 from sklearn_coopkd.generators import QuintessentialGenerator
-
-FORMAT = "sklearn_coopkd lessons 1"
-
-
-@dataclass(frozen=True)
-class Lessons:
-    """Pseudo-samples on their way from the site that made them to a student.
-
-    Attributes
-    ----------
-    X : container of shape (n_samples, n_features)
-
-    y : ndarray of shape (n_samples,)
-
-    weight : ndarray of shape (n_samples,)
-
-    source : ndarray of shape (n_samples,), dtype=int64
-        Equal for samples that were made from the same row. The numbers say nothing to
-        those who do not have the owner's table.
-
-    report : dict
-        What the generator reports, and "n_deficient", the rows that the student got
-        wrong.
-    """
-
-    X: Any
-    y: np.ndarray
-    weight: np.ndarray
-    source: np.ndarray
-    report: dict[str, float] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.y)
-
-    def capped(self, n_samples: int, random_state: Any = None) -> Lessons:
-        """At most `n_samples` of them, drawn without replacement.
-
-        Parameters
-        ----------
-        n_samples : int
-
-        random_state : int, RandomState instance or None, default=None
-
-        Returns
-        -------
-        lessons : Lessons
-        """
-        if len(self) <= n_samples:
-            return self
-        rng = check_random_state(random_state)
-        return self._taken(np.sort(rng.permutation(len(self))[:n_samples]))
-
-    @staticmethod
-    def merge(lessons: list[Lessons]) -> Lessons:
-        """Several lessons as one, repeated samples once.
-
-        Parameters
-        ----------
-        lessons : list of Lessons
-            Of the same container, columns and dtypes.
-
-        Returns
-        -------
-        lessons : Lessons
-            Repeats made from other rows add their weights.
-        """
-        if not lessons:
-            raise ValueError("`lessons` must be a non-empty list; got an empty one.")
-        joined = Lesson(
-            X=concat_rows([one.X for one in lessons]),
-            y=np.concatenate([one.y for one in lessons]),
-            weight=np.concatenate([one.weight for one in lessons]),
-            teacher=np.repeat(np.arange(len(lessons)), [len(one) for one in lessons]),
-            source=np.concatenate([one.source for one in lessons]),
-            round=np.zeros(sum(map(len, lessons)), dtype=np.intp),
-        )
-        kept = without_duplicates(joined, None)
-        report = join_reports(
-            (one.report, int(one.report.get("n_success", 0))) for one in lessons
-        )
-        return Lessons(kept.X, kept.y, kept.weight, kept.source, report)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write to a file without pickle: a zip of JSON and `.npy` (polars: Arrow).
-
-        Parameters
-        ----------
-        path : str or path-like
-
-        Raises
-        ------
-        TypeError
-            If a column holds objects other than texts, numbers and booleans.
-        """
-        temporary = f"{os.fspath(path)}.part"
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as file:
-            file.writestr("format.json", json.dumps(FORMAT))
-            write_table(file, "X", self.X)
-            write_table(file, "y", self.y)
-            write_array(file, "weight", self.weight)
-            write_array(file, "source", self.source)
-            file.writestr("report.json", json.dumps(self.report, default=float))
-        os.replace(temporary, path)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Lessons:
-        """Read what `save` wrote.
-
-        Parameters
-        ----------
-        path : str or path-like
-
-        Returns
-        -------
-        lessons : Lessons
-
-        Raises
-        ------
-        ValueError
-            If the file holds something else.
-        """
-        try:
-            with zipfile.ZipFile(path) as file:
-                if json.loads(file.read("format.json")) != FORMAT:
-                    raise ValueError("another format")
-                X, y = read_table(file, "X"), read_table(file, "y")
-                weight = read_array(file, "weight")
-                source = read_array(file, "source")
-                report = json.loads(file.read("report.json"))
-        except (KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise ValueError(
-                f"{os.fspath(path)!r} holds no lessons that this version can read: "
-                f"{error}."
-            ) from error
-        if not len(y) == len(weight) == len(source) == n_rows(X):
-            raise ValueError(f"{os.fspath(path)!r} is damaged: lengths differ.")
-        return cls(X, y, weight, source, report)
-
-    def privacy_report(self, X: Any) -> dict[str, Any]:
-        """How near the lessons come to the rows that they were made from.
-
-        Parameters
-        ----------
-        X : container of shape (n_rows, n_features)
-            The owner's rows.
-
-        Returns
-        -------
-        report : dict
-            - "n_copies": samples that equal a row of X; 0 unless made by a generator
-              that hands over rows;
-            - "distance": quartiles of the distance of a sample to the nearest row;
-            - "distance_among_rows": the same from row to row;
-            - "share_closer": samples nearer to a row than 95 % of the rows are to
-              each other;
-            - "rare_values": column -> values that samples have and at most
-              three rows of X.
-        """
-        return privacy_report(self.X, as_table(X))
-
-    def _taken(self, rows: np.ndarray) -> Lessons:
-        return Lessons(
-            take_rows(self.X, rows),
-            self.y[rows],
-            self.weight[rows],
-            self.source[rows],
-            self.report,
-        )
 
 
 def make_lessons(
@@ -257,7 +88,8 @@ def make_lessons(
         Weights of the rows; a pseudo-sample has that of its row.
 
     lessons : Lessons or list of Lessons, default=None
-        What the models that are fitted here have been taught before.
+        What the models that are fitted here have been taught before. Those that were
+        made here are known by X: give the same table, with its rows in the same order.
 
     generator : object, default=None
         None is :class:`QuintessentialGenerator`.
@@ -279,7 +111,11 @@ def make_lessons(
     Raises
     ------
     ValueError
-        If X and y differ in length, or `cv` is less than 2.
+        If a parameter cannot be used, the labels are of another kind than a model's
+        classes, or lessons do not fit X.
+
+    TypeError
+        If `lessons` are something else.
 
     See Also
     --------
@@ -298,13 +134,32 @@ def make_lessons(
     >>> student.classes_, better.classes_
     (array([0, 1]), array([0, 1, 2]))
     """
+    check_parameters(
+        {
+            "teacher": [HasMethods(["fit", "predict"])],
+            "student": [HasMethods(["fit", "predict"])],
+            "generator": [None, HasMethods("generate")],
+            "deficiency": [StrOptions({"error", "margin"})],
+            "cv": [Interval(Integral, 2, None, closed="left")],
+            "random_state": ["random_state"],
+        },
+        {
+            "teacher": teacher,
+            "student": student,
+            "generator": generator,
+            "deficiency": deficiency,
+            "cv": cv,
+            "random_state": random_state,
+        },
+        "make_lessons",
+    )
     X, y, weight = _checked(X, y, sample_weight)
-    if cv < 2:
-        raise ValueError(f"`cv` must be at least 2; got {cv}.")
+    for role, model in (("teacher", teacher), ("student", student)):
+        _check_model(model, role, y)
     seed = int(check_random_state(random_state).randint(MAX_SEED))
     generator = QuintessentialGenerator() if generator is None else clone(generator)
     ids = _source_ids(X)
-    taught = _Taught(lessons, ids)
+    taught = _Taught(_fitting(lessons, X, y), ids)
     classes = np.unique(
         np.concatenate(
             [y, *(getattr(m, "classes_", y[:0]) for m in (teacher, student))]
@@ -328,7 +183,6 @@ def make_lessons(
     if weight is not None:
         wanted &= weight > 0
 
-    known = seen_keys(X, None)
     made, sources = [], []
     for part, fitted in teachers:
         rows = part[wanted[part]]
@@ -346,15 +200,25 @@ def make_lessons(
             *(take_rows(X, pool), y[pool]),
             seed,
         )
+        made.append(samples)
+        sources.append(rows)
+    return _collected(made, sources, data, ids, deficient)
+
+
+def _collected(made, sources, data, ids, deficient) -> Lessons:
+    """What several teachers made, without copies of the owner's rows."""
+    X, y, _, weight = data
+    known = seen_keys(X, None)
+    parts, origins = [], [np.empty(0, dtype=np.intp)]
+    for samples, rows in zip(made, sources):
         kept = np.flatnonzero(samples.success)
-        # the generator knows the pool, and not the other rows of this part
-        at_home = take_rows(samples.X_pseudo, kept), take_rows(X, rows[kept])
-        kept = kept[~copies(*at_home, known, None)]
-        made.append((samples, kept))
-        sources.append(rows[kept])
-    source = np.concatenate([np.empty(0, dtype=np.intp), *sources])
-    parts = [take_rows(samples.X_pseudo, kept) for samples, kept in made]
-    report = join_reports((m.report, int(m.success.sum())) for m, _ in made)
+        # a generator knows its pool, and not the other rows of its sources' part
+        here = take_rows(samples.X_pseudo, kept), take_rows(X, rows[kept])
+        kept = kept[~copies(*here, known, None)]
+        parts.append(take_rows(samples.X_pseudo, kept))
+        origins.append(rows[kept])
+    source = np.concatenate(origins)
+    report = join_reports((one.report, int(one.success.sum())) for one in made)
     return Lessons(
         concat_rows(parts) if parts else take_rows(X, source),
         y[source],
@@ -390,6 +254,8 @@ def learn(
         Repeated samples count once.
 
     sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the own rows. Lessons have the weights that their owners gave: if
+        these are on another scale, say so by `pseudo_weight`.
 
     pseudo_weight : float, default=1.0
         Factor on the lessons' weights, for students whose `fit` takes weights.
@@ -405,19 +271,35 @@ def learn(
     Raises
     ------
     ValueError
-        If X and y differ in length.
+        If a parameter cannot be used, the student is frozen, or lessons do not fit X
+        and y.
+
+    TypeError
+        If `lessons` are something else.
     """
+    check_parameters(
+        {
+            "student": [HasMethods(["fit", "predict"])],
+            "pseudo_weight": [Interval(Real, 0, None, closed="neither")],
+            "random_state": ["random_state"],
+        },
+        {
+            "student": student,
+            "pseudo_weight": pseudo_weight,
+            "random_state": random_state,
+        },
+        "learn",
+    )
     X, y, weight = _checked(X, y, sample_weight)
-    lesson = _as_lesson(lessons)
-    if lesson is not None:
-        lesson = Lesson(
-            lesson.X,
-            lesson.y,
-            pseudo_weight * lesson.weight,
-            lesson.teacher,
-            lesson.source,
-            lesson.round,
+    if isinstance(student, FrozenEstimator):
+        raise ValueError(
+            "`student` must be an estimator that can be fitted again; got a "
+            "FrozenEstimator. Give the estimator inside, `student.estimator`."
         )
+    _check_classifier(student, "student")
+    lesson = _as_lesson(_fitting(lessons, X, y))
+    if lesson is not None:
+        lesson = replace(lesson, weight=pseudo_weight * lesson.weight)
     known = y if lesson is None else np.concatenate([y, lesson.y])
     rng = check_random_state(random_state)
     params = {} if weight is None else {"sample_weight": weight}
@@ -427,9 +309,11 @@ def learn(
 
 
 def _checked(X, y, sample_weight):
+    """The owner's rows, labels and weights; see the errors of `make_lessons`."""
     X = as_table(X)
-    y = np.asarray(y)
-    if y.ndim != 1 or len(y) != n_rows(X):
+    check_classification_targets(y)
+    y = column_or_1d(y)
+    if len(y) != n_rows(X):
         raise ValueError(
             f"`y` must have shape (n_samples,) = ({n_rows(X)},); got {y.shape}."
         )
@@ -440,10 +324,30 @@ def _checked(X, y, sample_weight):
     return X, y, sample_weight
 
 
-def _as_lesson(lessons) -> Lesson | None:
+def _check_classifier(model, role):
+    if not is_classifier(model):
+        raise ValueError(f"`{role}` must be a classifier; got {type(model).__name__}.")
+
+
+def _check_model(model, role, y):
+    """Raise unless a model is a classifier of labels such as y."""
+    _check_classifier(model, role)
+    # of a meta-estimator that is not fitted, the property raises
+    if _is_fitted(model) and hasattr(model, "classes_"):
+        check_same_labels(y, model.classes_, "`y`", f"`{role}.classes_`")
+
+
+def _fitting(lessons: Any, X: Any, y: np.ndarray) -> list[Lessons]:
+    """Lessons as a list; raises ValueError if they do not fit the rows here."""
+    found = as_list(lessons)
+    for one in found:
+        check_alike(X, one.X, "`X`", "the lessons' table")
+        check_same_labels(y, one.y, "`y`", "the lessons' `y`")
+    return [one for one in found if len(one)]
+
+
+def _as_lesson(lessons: list[Lessons]) -> Lesson | None:
     """Lessons as what members are fitted with."""
-    lessons = [lessons] if isinstance(lessons, Lessons) else list(lessons)
-    lessons = [lesson for lesson in lessons if len(lesson)]
     if not lessons:
         return None
     one = Lessons.merge(lessons)
@@ -454,18 +358,17 @@ def _as_lesson(lessons) -> Lesson | None:
 class _Taught:
     """Lessons that the models fitted here have had."""
 
-    def __init__(self, lessons: Any, ids: np.ndarray):
-        self.lessons = [lessons] if isinstance(lessons, Lessons) else lessons or []
+    def __init__(self, lessons: list[Lessons], ids: np.ndarray):
+        self.lessons = lessons
         self.ids = ids  # of the rows here
 
     def without(self, rows: np.ndarray) -> Lesson | None:
         """All of them but what was made here of the given rows: it would tell."""
-        return _as_lesson(
-            [
-                one._taken(np.flatnonzero(~np.isin(one.source, self.ids[rows])))
-                for one in self.lessons
-            ]
-        )
+        left = [
+            one.taken(np.flatnonzero(~np.isin(one.source, self.ids[rows])))
+            for one in self.lessons
+        ]
+        return _as_lesson([one for one in left if len(one)])
 
 
 def _source_ids(X: Any) -> np.ndarray:

@@ -27,7 +27,8 @@ def write_table(file: zipfile.ZipFile, name: str, X: Any) -> None:
     Raises
     ------
     TypeError
-        If a column holds objects other than texts, numbers and booleans.
+        If a column holds something else than the format has: texts, numbers,
+        booleans, dates and categories of these.
     """
     if sparse.issparse(X):
         kind = "csr_array" if isinstance(X, sparse.sparray) else "csr_matrix"
@@ -36,6 +37,12 @@ def write_table(file: zipfile.ZipFile, name: str, X: Any) -> None:
             write_array(file, f"{name}/{part}", getattr(X, part))
     elif is_polars(X):
         about = {"kind": "polars"}
+        odd = [name for name, dtype in X.schema.items() if str(dtype) == "Object"]
+        if odd:
+            raise TypeError(
+                f"Lessons can hold texts, numbers and booleans; column {odd[0]!r} has "
+                "the dtype Object. Leave the column out or convert it."
+            )
         buffer = io.BytesIO()
         X.write_ipc(buffer)
         file.writestr(f"{name}/frame.arrow", buffer.getvalue())
@@ -56,7 +63,11 @@ def read_table(file: zipfile.ZipFile, name: str) -> Any:
     kind = about["kind"]
     if kind in ("csr_array", "csr_matrix"):
         parts = [read_array(file, f"{name}/{p}") for p in ("data", "indices", "indptr")]
-        return getattr(sparse, kind)(tuple(parts), shape=tuple(about["shape"]))
+        if any(part.dtype.kind != "i" for part in parts[1:]):
+            raise ValueError("indices are no integers")
+        X = getattr(sparse, kind)(tuple(parts), shape=tuple(about["shape"]))
+        X.check_format(full_check=True)  # bad indices would read foreign memory
+        return X
     if kind == "polars":
         import polars as pl
 
@@ -108,9 +119,9 @@ def _write_column(file, name, column):
             "ordered": bool(dtype.ordered),
             "categories": inside,
         }
-    missing = column.isna().to_numpy() if hasattr(column, "isna") else None
     cells = np.asarray(column, dtype=object).ravel().tolist()
-    if missing is not None:
+    if not isinstance(dtype, np.dtype):  # of objects, NaN and None stay what they are
+        missing = column.isna().to_numpy()
         cells = [None if gone else cell for cell, gone in zip(cells, missing)]
     cells = [cell.item() if isinstance(cell, np.generic) else cell for cell in cells]
     for cell in cells:

@@ -14,40 +14,53 @@ from sklearn_coopkd._containers import column_names, row_bytes
 
 # A value that at most this many rows have may point to a person.
 RARE = 3
+# Of a column of categories the most frequent values are told apart: a column of texts
+# would otherwise need a dimension for each row.
+MAX_LEVELS = 50
+QUARTILES = (0.25, 0.5, 0.75)
 
 
 def privacy_report(made: Any, X: Any) -> dict[str, Any]:
     """Compare made rows with the rows of X; see `Lessons.privacy_report`."""
     codec = TableCodec(X)
     Z, Z_made = codec.Z, codec.encode(made)
-    real = set(row_bytes(Z))
+    distinct = {key: row for row, key in enumerate(row_bytes(Z))}
     report: dict[str, Any] = {
         "n_samples": Z_made.shape[0],
-        "n_copies": sum(row in real for row in row_bytes(Z_made)),
+        "n_copies": sum(key in distinct for key in row_bytes(Z_made)),
+        "distance": [np.nan] * 3,
+        "distance_among_rows": [np.nan] * 3,
+        "share_closer": np.nan,
     }
-    quartiles = (0.25, 0.5, 0.75)
-    if Z_made.shape[0] and Z.shape[0] > 1:
-        points, points_made = _points(codec, Z, Z), _points(codec, Z, Z_made)
+    Z_real = Z[np.sort(list(distinct.values()))]
+    if Z_real.shape[0] > 1:
+        points, points_made = _points(codec, Z_real, Z_real), None
         near = NearestNeighbors(n_neighbors=2).fit(points)
         among = near.kneighbors(points)[0][:, 1]
-        to_real = near.kneighbors(points_made, n_neighbors=1)[0][:, 0]
-        report["distance"] = np.quantile(to_real, quartiles).tolist()
-        report["distance_among_rows"] = np.quantile(among, quartiles).tolist()
-        report["share_closer"] = float((to_real < np.quantile(among, 0.05)).mean())
+        report["distance_among_rows"] = np.quantile(among, QUARTILES).tolist()
+        if Z_made.shape[0]:
+            points_made = _points(codec, Z_real, Z_made)
+            to_real = near.kneighbors(points_made, n_neighbors=1)[0][:, 0]
+            report["distance"] = np.quantile(to_real, QUARTILES).tolist()
+            is_closer = to_real < np.quantile(among, 0.05)
+            report["share_closer"] = float(is_closer.mean())
     report["rare_values"] = _rare_values(codec, Z, Z_made)
     return report
 
 
-def _points(codec, Z_pool, Z):
+def _points(codec, Z_real, Z):
     """Rows as points: numbers in standard deviations, 1 between two categories."""
     if sparse.issparse(Z):
-        return Z
+        points = Z.copy()
+        points.data = np.nan_to_num(points.data)
+        return points
     parts = []
     for j, kind in enumerate(codec.kinds):
-        column, known = Z[:, j], Z_pool[:, j][np.isfinite(Z_pool[:, j])]
+        column, known = Z[:, j], Z_real[:, j][np.isfinite(Z_real[:, j])]
         if kind in (CATEGORY, FIXED):
-            values = np.unique(known)
-            parts.append((column[:, None] == values) / np.sqrt(2))
+            values, counts = np.unique(known, return_counts=True)
+            frequent = values[np.argsort(-counts, kind="stable")[:MAX_LEVELS]]
+            parts.append((column[:, None] == frequent) / np.sqrt(2))
         elif len(known):
             typical, width = np.median(known), known.std() or 1.0
             filled = np.where(np.isfinite(column), column, typical)
@@ -57,15 +70,26 @@ def _points(codec, Z_pool, Z):
 
 def _rare_values(codec, Z, Z_made):
     """Column -> values of made rows that few real rows have."""
+    rare: dict[Any, list[Any]] = {}
     if sparse.issparse(Z):
-        return {}
-    rare = {}
+        Z, Z_made = Z.tocsc(), Z_made.tocsc()
     for j, name in enumerate(column_names(codec.X)):
-        if j not in codec.levels:
+        column, made = (
+            table.data[table.indptr[j] : table.indptr[j + 1]]
+            if sparse.issparse(table)
+            else table[:, j]
+            for table in (Z, Z_made)
+        )
+        codes, count = np.unique(column[~np.isnan(column)], return_counts=True)
+        few = codes[(count <= RARE) & np.isin(codes, made)]
+        if not len(few):
             continue
-        codes, count = np.unique(Z[:, j][~np.isnan(Z[:, j])], return_counts=True)
-        few = codes[(count <= RARE) & np.isin(codes, Z_made[:, j])].astype(int)
-        if len(few):
-            cells = cells_of(take_column(codec.X, j))
-            rare[name] = list(cells[codec.levels[j][few]])
+        if sparse.issparse(Z):
+            values = few.tolist()
+        else:  # (as the table has them: the encoding of a category is its code)
+            _, first = np.unique(column, return_index=True)
+            first = first[np.isin(column[first], few)]
+            values = list(cells_of(take_column(codec.X, j))[first])
+        # frames may repeat a name
+        rare.setdefault(name, []).extend(values)
     return rare

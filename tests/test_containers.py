@@ -13,6 +13,7 @@ from sklearn_coopkd._containers import (
     concat_rows,
     copy_table,
     resolve_columns,
+    restore_columns,
     row_keys,
     take_rows,
 )
@@ -126,6 +127,40 @@ def test_row_keys_of_zero_and_of_stored_zeros():
     stored = sparse.csr_array(([0.0, 1.0], [0, 1], [0, 2, 2]), shape=(2, 2))
     plain = sparse.csr_array(([1.0], [1], [0, 1, 1]), shape=(2, 2))
     assert len(set(row_keys(sparse.vstack([stored, plain], format="csr")))) == 2
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [[-1, -2], [2**60, 2**60 + 1], ["1", 1], [None, "None"], [0.1, 0.2]],
+    ids=str,
+)
+def test_row_keys_tell_objects_apart(cells):
+    frame = pd.DataFrame({"a": pd.Series(cells, dtype=object)})
+    assert len(set(row_keys(frame))) == 2
+    assert len(set(row_keys(frame.to_numpy()))) == 2
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [[1, 1.0], [True, 1], [None, np.nan], [pd.NA, pd.NaT], [-0.0, 0], [[1], [1]]],
+    ids=str,
+)
+def test_row_keys_of_equal_objects(cells):
+    column = np.empty((2, 1), dtype=object)
+    column[:, 0] = cells
+    frame = pd.DataFrame({"a": pd.Series(cells, dtype=object)})
+    assert len(set(row_keys(frame))) == 1
+    assert len(set(row_keys(column))) == 1
+
+
+def test_columns_of_csr_are_put_back_whatever_they_hold():
+    X = sparse.csr_array([[1.0, 0, 3], [0, 2, 0]])
+    original = sparse.csr_array([[np.nan, 5, np.inf], [7.0, 8, 0]])
+    restored = restore_columns(X, original, np.array([True, False, True]))
+    assert type(restored) is type(X)
+    np.testing.assert_array_equal(
+        restored.toarray(), [[np.nan, 0, np.inf], [7.0, 2, 0]]
+    )
 
 
 def test_kinds():

@@ -1,5 +1,6 @@
 """Lessons that travel between sites."""
 
+import io
 import json
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
@@ -320,6 +321,92 @@ def test_objects_that_only_a_pickle_could_hold(tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.parametrize(
+    "X",
+    [
+        pd.DataFrame([[1.0]], columns=[pd.Timestamp("2020-01-01")]),
+        pd.DataFrame({"a": pd.period_range("2020", periods=2, freq="D")}),
+        pl.DataFrame({"a": pl.Series([object()], dtype=pl.Object)}),
+    ],
+    ids=["date as a name", "periods", "objects"],
+)
+def test_what_the_file_could_not_give_back_is_refused(tmp_path, X):
+    (tmp_path / "x").write_text("earlier")
+    with pytest.raises(TypeError, match=r"[Cc]onvert"):
+        make(X).save(tmp_path / "x")
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+    assert (tmp_path / "x").read_text() == "earlier"
+
+
+def test_missing_objects_survive_the_file(tmp_path):
+    frame = pd.DataFrame({"a": pd.Series(["x", np.nan, None], dtype=object)})
+    make(frame).save(tmp_path / "x")
+    back = Lessons.load(tmp_path / "x").X["a"]
+    assert np.isnan(back[1])
+    assert back[2] is None
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A file of lessons, and a function that changes one member of it."""
+    make(sparse.csr_array(np.eye(4)), ["a", "b", "a", "b"]).save(tmp_path / "x")
+    with zipfile.ZipFile(tmp_path / "x") as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+
+    def change(name, content):
+        with zipfile.ZipFile(tmp_path / "y", "w") as file:
+            for key, value in (parts | {name: content}).items():
+                if value is not None:
+                    file.writestr(key, value)
+        return tmp_path / "y"
+
+    assert len(Lessons.load(change("more", b""))) == 4
+    return change
+
+
+def as_npy(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("X/indices.npy", as_npy(np.array([0, 1, 2, 99]))),
+        ("X/indices.npy", as_npy(np.array([0.0, 1, 2, 3]))),
+        ("X/indptr.npy", as_npy(np.array([0, 9, 2, 3, 4]))),
+        ("X/data.npy", b"\x93NUMPY"),
+        ("X/table.json", b"[]"),
+        ("X/table.json", b'{"kind": "csr_array", "shape": [4]}'),
+        ("X/table.json", None),
+        ("weight.npy", as_npy(np.array([1.0, np.nan, 1, 1]))),
+        ("weight.npy", as_npy(np.array([1.0, -1, 1, 1]))),
+        ("weight.npy", as_npy(np.ones((4, 1)))),
+        ("weight.npy", as_npy(np.ones(3))),
+        ("weight.npy", as_npy(np.array([{}] * 4, dtype=object))),
+        ("source.npy", as_npy(np.ones(4))),
+        ("report.json", b"[1]"),
+        ("report.json", b'{"n_success": "many"}'),
+        ("report.json", b"{"),
+    ],
+)
+def test_every_damage_is_told_as_such(saved, name, content):
+    with pytest.raises(ValueError, match="no lessons that this version"):
+        Lessons.load(saved(name, content))
+
+
+def test_a_file_that_is_cut_off(tmp_path):
+    make(np.eye(50)).save(tmp_path / "x")
+    whole = (tmp_path / "x").read_bytes()
+    for size in range(0, len(whole), 97):
+        (tmp_path / "y").write_bytes(whole[:size])
+        with pytest.raises(ValueError, match="no lessons that this version"):
+            Lessons.load(tmp_path / "y")
+    with pytest.raises(FileNotFoundError):
+        Lessons.load(tmp_path / "z")
+
+
 def test_files_that_are_no_lessons(tmp_path):
     (tmp_path / "text").write_text("no")
     with zipfile.ZipFile(tmp_path / "other", "w") as file:
@@ -349,21 +436,118 @@ def test_capping():
 
 
 def test_privacy_report_by_hand():
-    X = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "c": ["u", "u", "u", "v"]})
-    X = pd.concat([X] * 2, ignore_index=True).iloc[:7]
-    made = make(pd.DataFrame({"a": [0.0, 0.5], "c": ["u", "v"]}))
+    X = pd.DataFrame(
+        {
+            "a": [0.0, 1.0, 2.0, 3.0] * 2,
+            "c": ["u", "u", "u", "v"] * 2,
+            "flag": [True] + [False] * 7,
+            "kept": [1, 2, 3, 4, 5, 6, 7, 7],
+        }
+    ).iloc[:7]
+    made = make(
+        pd.DataFrame(
+            {"a": [0.0, 0.5], "c": ["u", "v"], "flag": [True, False], "kept": [1, 9]}
+        )
+    )
     report = made.privacy_report(X)
+    assert report["n_samples"] == 2
     assert report["n_copies"] == 1
     assert report["distance"][0] < report["distance"][2]
-    assert report["rare_values"] == {"c": ["v"]}
+    assert report["rare_values"] == {"a": [0], "c": ["v"], "flag": [True], "kept": [1]}
+
+
+def test_distances_by_hand():
+    # two rows twice: the distances among rows are those of the three distinct ones
+    X = np.array([[0.0], [0.0], [3.0], [4.0], [4.0]])
+    report = make(np.array([[1.0], [3.5]])).privacy_report(X)
+    width = np.array([0.0, 3.0, 4.0]).std()
+    np.testing.assert_allclose(
+        report["distance_among_rows"], np.quantile([3, 1, 1], [0.25, 0.5, 0.75]) / width
+    )
+    np.testing.assert_allclose(
+        report["distance"], np.quantile([1, 0.5], [0.25, 0.5, 0.75]) / width
+    )
+    assert report["share_closer"] == 0.5  # 1/2 is nearer than 1, the shortest way
+
+
+def test_privacy_report_without_samples():
+    X = sparse.csr_array([[0, 1.5], [np.nan, 0]])
+    report = make(X[:0]).privacy_report(X)
+    assert report["n_samples"] == report["n_copies"] == 0
+    assert np.isnan([*report["distance"], report["share_closer"]]).all()
+    assert report["rare_values"] == {}
+    assert make(X).privacy_report(X)["rare_values"] == {1: [1.5]}
+
+
+def test_privacy_report_of_another_table():
+    made = make(pd.DataFrame({"a": [0.0], "b": [1.0]}))
+    with pytest.raises(ValueError, match="`X` must have the columns of the lessons"):
+        made.privacy_report(pd.DataFrame({"b": [0.0], "a": [1.0]}))
+
+
+# --- bad calls ------------------------------------------------------------------------
+
+
+def call_make(sites, **change):
+    X, y = sites["a"]
+    call = {"teacher": bayes(), "student": bayes(), "X": X, "y": y} | change
+    return make_lessons(**call)
 
 
 @pytest.mark.parametrize(
-    ("change", "match"),
-    [({"cv": 1}, "`cv` must be at least 2"), ({"y": [0, 1]}, "`y` must have shape")],
+    ("change", "error", "match"),
+    [
+        ({"cv": 1}, ValueError, "'cv' parameter of make_lessons"),
+        ({"cv": 2.5}, ValueError, "'cv' parameter of make_lessons"),
+        ({"deficiency": "errors"}, ValueError, "'deficiency' parameter"),
+        ({"generator": "swap"}, ValueError, "'generator' parameter"),
+        ({"teacher": None}, ValueError, "'teacher' parameter"),
+        ({"teacher": LinearRegression()}, ValueError, "`teacher` must be a classifier"),
+        ({"y": [0, 1]}, ValueError, "`y` must have shape"),
+        ({"lessons": "lessons.zip"}, TypeError, "Lessons.load"),
+        ({"lessons": [1]}, TypeError, "Lessons.load"),
+        ({"lessons": make(np.eye(3))}, ValueError, "must have the .* columns of `X`"),
+    ],
 )
-def test_calls_that_cannot_be(sites, change, match):
+def test_calls_that_cannot_be(sites, change, error, match):
+    with pytest.raises(error, match=match):
+        call_make(sites, **change)
+
+
+def test_labels_of_another_kind_than_a_models_classes(sites):
     X, y = sites["a"]
-    call = {"teacher": bayes(), "student": bayes(), "X": X, "y": y} | change
-    with pytest.raises(ValueError, match=match):
-        make_lessons(**call)
+    student = bayes().fit(X, y.astype(str))
+    with pytest.raises(ValueError, match=r"`student\.classes_` must hold labels"):
+        call_make(sites, student=student)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "match"),
+    [
+        ({"pseudo_weight": 0}, ValueError, "'pseudo_weight' parameter of learn"),
+        ({"student": FrozenEstimator(bayes())}, ValueError, r"student\.estimator"),
+        ({"lessons": make(np.eye(3))}, ValueError, "must have the .* columns of `X`"),
+        ({"lessons": make(FRAME)}, ValueError, "must be a container of the kind"),
+        ({"lessons": make(np.ones((2, 64)), ["a", "b"])}, ValueError, "labels"),
+        ({"lessons": "lessons.zip"}, TypeError, "Read a file with"),
+    ],
+)
+def test_lessons_that_cannot_be_learned(sites, change, error, match):
+    X, y = sites["a"]
+    call = {"student": bayes(), "X": X, "y": y, "lessons": None} | change
+    with pytest.raises(error, match=match):
+        learn(**call)
+
+
+def test_lessons_that_do_not_fit_each_other():
+    other = FRAME.astype({"number": np.float32})
+    with pytest.raises(ValueError, match="column 'number'"):
+        Lessons.merge([make(FRAME), make(other)])
+    with pytest.raises(ValueError, match="texts"):
+        Lessons.merge([make(FRAME), make(FRAME, ["a", "b", "a"])])
+
+
+@pytest.mark.parametrize("n_samples", [-1, 2.5, None])
+def test_caps_that_cannot_be(n_samples):
+    with pytest.raises(ValueError, match="`n_samples` must be an int"):
+        make(np.eye(3)).capped(n_samples)

@@ -32,11 +32,11 @@ ALLOWED = {
     | {"_rounds", "_fitting", "_folds", "_scoring", "_sites", "_peers", "generators"},
     "_files": {"_containers"},
     "_privacy": LEAVES,
+    "_transport": LEAVES | {"_lessons", "_files", "_privacy"},
     "_exchange": LEAVES
-    | {"_deficiency", "_fitting", "_folds", "_lessons", "_files", "_privacy"}
-    | {"generators"},
+    | {"_deficiency", "_fitting", "_folds", "_lessons", "_transport", "generators"},
     "_members": set(),
-    "__init__": {"_distiller", "_exchange", "generators"},
+    "__init__": {"_distiller", "_exchange", "_transport", "generators"},
     "__main__": {"__init__", "_members"},
 }
 

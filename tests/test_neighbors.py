@@ -262,5 +262,5 @@ def test_tables_of_different_kinds_are_refused():
     X = np.eye(2)
     with pytest.raises(ValueError, match="container of the kind of `X`"):
         RawGenerator().generate(None, X, [0, 1], pd.DataFrame(X), [0, 1])
-    with pytest.raises(ValueError, match="container of the kind of `X`"):
+    with pytest.raises(ValueError, match="must have the 2 columns of `X`; got 1"):
         RawGenerator().generate(None, X, [0, 1], X[:, :1], [0, 1])

@@ -9,17 +9,19 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.dummy import DummyClassifier
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_coopkd import (
     CooperativeDistiller,
+    GeneratedSamples,
     QuintessentialGenerator,
     RawGenerator,
 )
@@ -55,6 +57,15 @@ def test_ownership_by_name_and_by_mask():
     assert by_name.owns.tolist() == [[True, False, False], [False, True, True]]
     assert by_mask.owns.tolist() == by_name.owns.tolist()
     assert by_name.place[1] == by_name.place[2] != by_name.place[0]
+    frame = pd.DataFrame(mask, columns=["a", "b"])[["b", "a"]]
+    by_column = make_sites(frame, ["a", "b"], [False, False], 3)
+    assert by_column.owns.tolist() == by_name.owns.tolist()
+    one_column = make_sites(
+        pd.DataFrame({"who": list("abb")}), ["a", "b"], [False] * 2, 3
+    )
+    assert one_column.owns.tolist() == by_name.owns.tolist()
+    with pytest.raises(ValueError, match="a column for each member: 'a', 'b'; got"):
+        make_sites(frame.rename(columns={"a": "c"}), ["a", "b"], [False, False], 3)
     shared = make_sites([[True, True], [False, True]], ["a", "b"], [False] * 2, 2)
     assert shared.n_places == 2
 
@@ -330,7 +341,8 @@ def test_containers(semi_experts, kind):
     assert distiller.named_estimators_["a"].n_features_in_ == 54
 
 
-def test_no_sample_is_any_row_of_the_place_where_it_was_made():
+@pytest.mark.parametrize("validation", [None, 0.3, "cross-fit"])
+def test_no_sample_is_any_row_of_the_place_where_it_was_made(validation):
     # few values: samples meet rows of the fold of their sources, which are no anchors
     rng = np.random.RandomState(0)
     X = rng.randint(7, size=(300, 3))
@@ -338,7 +350,7 @@ def test_no_sample_is_any_row_of_the_place_where_it_was_made():
     site = rng.choice(["a", "b"], 300)
     members = [("a", GaussianNB()), ("b", DecisionTreeClassifier(max_depth=3))]
     distiller = CooperativeDistiller(
-        members, validation=None, combine="vote", random_state=0
+        members, validation=validation, combine="vote", random_state=0
     ).fit(X, y, sites=site)
     n_made = 0
     for lesson in distiller.pseudo_samples_.values():
@@ -360,9 +372,10 @@ def test_no_sample_is_any_row_of_the_place_where_it_was_made():
         [0, 2],
         np.array([True, False, True, False]),
         slice(0, 3, 2),
+        slice("x0", "x2", 2),
         lambda X: ["x0", "x2"],
     ],
-    ids=["names", "positions", "mask", "slice", "callable"],
+    ids=["names", "positions", "mask", "slice", "slice of names", "callable"],
 )
 def test_a_view_by_any_name(iris, columns):
     X, y = iris
@@ -429,14 +442,53 @@ def test_no_sample_is_a_row_in_the_columns_that_its_student_sees(iris):
     ("views", "match"),
     [
         ({"forest": [0]}, "'forest', which is no member"),
-        ({"tree": ["none"]}, "`views` names a column"),
+        ({"tree": ["none"]}, r"`views\['tree'\]` names a column"),
+        ({"tree": slice("none")}, r"`views\['tree'\]` names a column"),
         ({"tree": []}, "gives the member 'tree' no columns"),
+        ({"tree": None}, "gives the member 'tree' no columns"),
     ],
 )
 def test_views_that_cannot_be(iris, views, match):
     members = [("tree", DecisionTreeClassifier()), ("bayes", GaussianNB())]
     with pytest.raises(ValueError, match=match):
         CooperativeDistiller(members, views=views).fit(*iris)
+
+
+def test_a_member_that_sees_nothing_that_could_move_makes_no_samples(iris):
+    X, y = iris
+    X = pd.DataFrame(X).assign(text=[f"row {k}" for k in range(len(y))])
+    X.columns = X.columns.astype(str)
+    text = make_pipeline(CountVectorizer(), LogisticRegression())
+    members = [("text", text), ("one", DecisionTreeClassifier(max_depth=1))]
+    members += [("bayes", GaussianNB())]
+    views = {"text": ["text"], "one": ["0"], "bayes": slice("0", "3")}
+    # a vectorizer takes a column, not a table of one
+    text.steps.insert(0, ("column", FunctionTransformer(lambda X: X["text"])))
+    distiller = CooperativeDistiller(members, views=views, validation=None).fit(X, y)
+    assert distiller.transfer_matrix_[0].sum() == 0
+    assert distiller.transfer_matrix_[2].sum() > 0
+
+
+class Nudge(QuintessentialGenerator):
+    """Moves the last column alone, whatever the teacher sees."""
+
+    def get_params(self, deep=True):
+        return {}
+
+    def generate(self, teacher, X, y, X_pool, y_pool, *, random_state=None):
+        X = X.copy()
+        X[:, -1] += 0.01
+        return GeneratedSamples(X, np.ones(len(y), dtype=bool), np.ones(len(y)))
+
+
+def test_a_sample_that_was_put_back_to_its_source_is_none(iris):
+    members = [("tree", DecisionTreeClassifier(max_depth=2)), ("bayes", GaussianNB())]
+    members += [("stump", DecisionTreeClassifier(max_depth=1))]
+    distiller = CooperativeDistiller(
+        members, views={"tree": [0, 2]}, generator=Nudge(), validation=None
+    ).fit(*iris)
+    assert distiller.transfer_matrix_[0].sum() == 0
+    assert distiller.transfer_matrix_[1].sum() > 0
 
 
 def test_a_column_that_a_site_lacks_is_missing(semi_experts):
