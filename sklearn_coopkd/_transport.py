@@ -259,7 +259,17 @@ class Lessons:
 
 
 def as_list(lessons: Any) -> list[Lessons]:
-    """One or several lessons, or None, as a list; TypeError for anything else."""
+    """One or several lessons, or None, as a list.
+
+    Returns
+    -------
+    lessons : list of Lessons
+
+    Raises
+    ------
+    TypeError
+        If they are something else.
+    """
     if lessons is None:
         return []
     if isinstance(lessons, Lessons):

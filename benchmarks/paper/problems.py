@@ -269,7 +269,7 @@ EXPERIMENTS = {
         },
         ["logistic", "mlp", "forest"],
         2,
-        ("vowel", "logistic"),
+        ("segment", "logistic"),
     ),
     "fashion": Experiment(
         "5: Fashion-MNIST, ten semi-experts",

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from methods import ABLATIONS, METHODS
 from problems import EXPERIMENTS
 from scipy import stats
 
@@ -46,6 +47,11 @@ class Results:
             common = set.intersection(*map(set, by_method.values()))
             for name, found in by_method.items():
                 by_method[name] = {seed: found[seed] for seed in sorted(common)}
+        self.records = {
+            unit: by_method
+            for unit, by_method in self.records.items()
+            if {"ours", "no exchange"} <= set(by_method) and by_method["ours"]
+        }
 
     def units(self, experiment):
         """(case, learner) pairs of an experiment."""
@@ -53,8 +59,8 @@ class Results:
 
     def methods(self, experiment):
         """Methods that ran, in their order."""
-        every = [m for u in self.units(experiment) for m in self.records[u]]
-        return list(dict.fromkeys(every))
+        ran = {m for u in self.units(experiment) for m in self.records[u]}
+        return [method for method in METHODS if method in ran]
 
     def accuracy(self, unit, method):
         """(n_seeds, n_sites); None if the method cannot be used here."""
@@ -239,7 +245,8 @@ def rank_table(results, experiments):
 def ablation_table(results):
     """Mean student against the default of ours, points."""
     units = list(results.records)
-    methods = list(dict.fromkeys(m for u in units for m in results.records[u]))
+    ran = {m for u in units for m in results.records[u]}
+    methods = [method for method in ABLATIONS if method in ran]
     rows = []
     for method in methods:
         row = [method]

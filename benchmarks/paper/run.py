@@ -91,8 +91,8 @@ def wanted(names, quick, n_seeds):
                         yield name, case, learner, seed, "main", method
     if "ablations" in names:
         for name, case, learners, seeds in ABLATED[:1] if quick else ABLATED:
-            for seed in range(n_seeds or (2 if quick else seeds)):
-                for learner in learners[-1:] if quick else learners:
+            for seed in range(n_seeds or (1 if quick else seeds)):
+                for learner in learners[:1] if quick else learners:
                     for method in ABLATIONS:
                         yield name, case, learner, seed, "ablations", method
 
