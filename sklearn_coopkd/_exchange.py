@@ -46,7 +46,7 @@ from sklearn_coopkd._fitting import (
     make_member,
 )
 from sklearn_coopkd._folds import place_folds
-from sklearn_coopkd._lessons import Lesson, copies, make_samples, seen_keys
+from sklearn_coopkd._lessons import Lesson, are_equal, make_samples, seen_keys
 from sklearn_coopkd._reports import join_reports
 from sklearn_coopkd._responses import Responder
 from sklearn_coopkd._transport import Lessons, as_list, check_same_labels
@@ -213,8 +213,10 @@ def _collected(made, sources, data, ids, deficient) -> Lessons:
     for samples, rows in zip(made, sources):
         kept = np.flatnonzero(samples.success)
         # a generator knows its pool, and not the other rows of its sources' part
-        here = take_rows(samples.X_pseudo, kept), take_rows(X, rows[kept])
-        kept = kept[~copies(*here, known, None)]
+        X_pseudo = take_rows(samples.X_pseudo, kept)
+        is_copy = np.isin(seen_keys(X_pseudo, None), known)
+        is_copy &= ~are_equal(X_pseudo, take_rows(X, rows[kept]))
+        kept = kept[~is_copy]
         parts.append(take_rows(samples.X_pseudo, kept))
         origins.append(rows[kept])
     source = np.concatenate(origins)

@@ -102,16 +102,9 @@ def seen_keys(X: Any, columns: np.ndarray | None) -> np.ndarray:
     return row_keys(X if columns is None else take_columns(X, columns))
 
 
-def copies(
-    X_pseudo: Any, X_source: Any, known: np.ndarray, columns: np.ndarray | None
-) -> np.ndarray:
-    """Samples that equal a real row (`seen_keys` of these rows) for a student.
-
-    Not those that equal their source in all columns: a generator that hands over rows
-    means to.
-    """
-    handed_over = row_keys(X_pseudo) == row_keys(X_source)
-    return np.isin(seen_keys(X_pseudo, columns), known) & ~handed_over
+def are_equal(X_pseudo: Any, X_source: Any) -> np.ndarray:
+    """Rows that equal their source in all columns: handed over, not made."""
+    return row_keys(X_pseudo) == row_keys(X_source)
 
 
 def without_duplicates(lesson: Lesson, earlier: Lesson | None) -> Lesson:

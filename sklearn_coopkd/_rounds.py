@@ -28,8 +28,8 @@ from sklearn_coopkd._fitting import Fitted, Member, MemberFailure, fit_and_answe
 from sklearn_coopkd._folds import Exclusion, Folds
 from sklearn_coopkd._lessons import (
     Lesson,
+    are_equal,
     capped,
-    copies,
     join,
     make_samples,
     seen_keys,
@@ -365,28 +365,34 @@ class _Loop:
             for base, found in entries.items()
         }
 
-    def _copies(self, X_pseudo, at, sources, base, student) -> np.ndarray:
+    def _copies(self, X_pseudo, source, base, student) -> np.ndarray:
         """Samples that a student would see as a real row of where they were made.
 
         A generator knows the rows that its teacher may know, not those of the fold that
         its sources are in; and where a teacher has changed only columns that the
         student does not see, the rest is the source row.
         """
-        if not len(at):
-            return np.zeros(0, dtype=bool)
         columns = self.members[student].columns
-        place = int(self.sites.place[sources[0]])
+        keys = seen_keys(X_pseudo, columns)
+        is_real = np.zeros(len(source), dtype=bool)
+        at = self.sites.place[source]
+        for place in np.unique(at).tolist():
+            here = at == place
+            is_real[here] = np.isin(keys[here], self._real_keys(base, place, columns))
+        return is_real & ~are_equal(X_pseudo, take_rows(self.problem.X, source))
+
+    def _real_keys(self, base, place, columns) -> np.ndarray:
+        """Keys of the rows that somebody has who has rows of a place."""
         key = base, place, None if columns is None else columns.tobytes()
         if key not in self.real_keys:
-            owners = self.sites.owns[:, sources[0]]
-            is_here = self.sites.owns[owners].any(axis=0)
+            is_there = self.sites.place == place
+            owners = self.sites.owns[:, is_there.argmax()]
+            is_known = self.sites.owns[owners].any(axis=0)
             if base != self.folds.root:  # what is judged must not know of the rest
-                is_here &= np.isin(np.arange(len(is_here)), self.folds.rows(base))
-            here = np.flatnonzero(is_here)
-            self.real_keys[key] = seen_keys(take_rows(self.problem.X, here), columns)
-        made = take_rows(X_pseudo, at)
-        source = take_rows(self.problem.X, sources[at])
-        return copies(made, source, self.real_keys[key], columns)
+                is_known &= np.isin(np.arange(len(is_known)), self.folds.rows(base))
+            rows = np.flatnonzero(is_known)
+            self.real_keys[key] = seen_keys(take_rows(self.problem.X, rows), columns)
+        return self.real_keys[key]
 
     def _lesson(self, base, plan, batches, student, round_) -> Lesson | None:
         """Everything the student has been taught: earlier rounds and this one."""
@@ -398,8 +404,6 @@ class _Loop:
             at = np.searchsorted(sources, wanted)
             at = at[samples.success[at]]
             n_reached += len(at)
-            is_copy = self._copies(samples.X_pseudo, at, sources, base, student)
-            at = at[~is_copy]
             if len(at):
                 parts.append(take_rows(samples.X_pseudo, at))
                 teachers.append(np.full(len(at), i))
@@ -414,15 +418,17 @@ class _Loop:
         if not parts:
             record(0)
             return None
-        source = np.concatenate(origins)
+        X_pseudo, source = concat_rows(parts), np.concatenate(origins)
+        kept = np.flatnonzero(~self._copies(X_pseudo, source, base, student))
+        source = source[kept]
         source_weight = np.ones(len(source))
         if self.members[student].uses_sample_weight:
             source_weight = self.problem.weights(source)
         lesson = Lesson(
-            X=concat_rows(parts),
+            X=take_rows(X_pseudo, kept),
             y=self.problem.y[source],
             weight=self.problem.pseudo_weight * source_weight,
-            teacher=np.concatenate(teachers),
+            teacher=np.concatenate(teachers)[kept],
             source=source,
             round=np.full(len(source), round_),
         )
