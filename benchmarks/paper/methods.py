@@ -135,6 +135,15 @@ def imputed(problem, members, seed):
     return distilled(problem, plain, seed)
 
 
+def balanced(problem, members, seed):
+    """Ours, where each site's classes count the same, as far as members can that."""
+    fair = {name: clone(member) for name, member in members.items()}
+    for member in fair.values():
+        if "class_weight" in member[-1].get_params():
+            member[-1].set_params(class_weight="balanced")
+    return distilled(problem, fair, seed)
+
+
 # --- baselines on own rows ------------------------------------------------------------
 
 
@@ -329,7 +338,9 @@ ABLATIONS = {
     "swap": _with(generator=QuintessentialGenerator(method="swap")),
     "interpolation": _with(generator=InterpolationGenerator()),
     "raw rows, gate": _with(generator=RawGenerator()),
+    "gate by accuracy": _with(scoring="accuracy"),
     "median for gaps": imputed,
+    "balanced classes": balanced,
     "weight 0.3": _with(pseudo_weight=0.3),
     "at most own rows": _with(max_pseudo=1.0),
 }

@@ -57,6 +57,11 @@ class Results:
         """(case, learner) pairs of an experiment."""
         return [unit for unit in self.records if unit[0] == experiment]
 
+    def learners(self, experiment):
+        """Learners, in the order of the experiment."""
+        ran = {unit[2] for unit in self.units(experiment)}
+        return [name for name in EXPERIMENTS[experiment].learners if name in ran]
+
     def methods(self, experiment):
         """Methods that ran, in their order."""
         ran = {m for u in self.units(experiment) for m in self.records[u]}
@@ -96,44 +101,77 @@ def gains(results, unit, method):
     return dict(zip(results.seeds(unit), (now - before).mean(axis=1)))
 
 
+def gains_by(results, experiment, learner, method):
+    """Gain of the mean student by seed, or by case if there are several."""
+    by_case = {
+        unit[1]: gains(results, unit, method)
+        for unit in results.units(experiment)
+        if unit[2] == learner
+    }
+    by_case = {case: found for case, found in by_case.items() if found}
+    if len({unit[1] for unit in results.units(experiment)}) == 1:
+        return next(iter(by_case.values()), {})
+    return {case: np.mean(list(found.values())) for case, found in by_case.items()}
+
+
+def over_learners(results, experiment, method):
+    """Gains by seed or case, averaged over learners; [] if one cannot use it."""
+    found = [
+        gains_by(results, experiment, learner, method)
+        for learner in results.learners(experiment)
+    ]
+    common = set.intersection(*map(set, found))
+    return [np.mean([one[key] for one in found]) for key in sorted(common)]
+
+
 def gains_table(results, experiment):
     """Mean student against no exchange, points, for each learner and method.
 
     Intervals are over seeds, or over cases if there are several.
     """
-    units = results.units(experiment)
-    learners = list(dict.fromkeys(unit[2] for unit in units))
-    cases = list(dict.fromkeys(unit[1] for unit in units))
+    learners = results.learners(experiment)
     rows = []
     for method in results.methods(experiment):
-        cells, found = [], []  # found: for each learner, (case or seed) -> gain
+        cells = []
         for learner in learners:
-            by_case = {
-                case: gains(results, (experiment, case, learner), method)
-                for case in cases
-                if (experiment, case, learner) in results.records
-            }
-            by_case = {case: gain for case, gain in by_case.items() if gain}
-            if not by_case:
-                cells.append("")
-                continue
-            if len(cases) == 1:
-                found.append(by_case[cases[0]])
-            else:
-                found.append({c: np.mean(list(g.values())) for c, g in by_case.items()})
+            found = gains_by(results, experiment, learner, method)
             if method == "no exchange":
-                level = [
-                    results.accuracy((experiment, case, learner), method).mean()
-                    for case in by_case
-                ]
-                cells.append(f"{100 * np.mean(level):.2f}")
+                cells.append(f"{level(results, experiment, [learner]):.2f}")
             else:
-                cells.append(mean(list(found[-1].values())))
-        common = set.intersection(*map(set, found)) if found else set()
-        every = [np.mean([one[key] for one in found]) for key in sorted(common)]
-        whole = every and len(found) == len(learners) and method != "no exchange"
-        rows.append([method, *cells, mean(every) if whole else ""])
+                cells.append(mean(list(found.values())) if found else "")
+        every = over_learners(results, experiment, method)
+        is_gain = every and method != "no exchange"
+        rows.append([method, *cells, mean(every) if is_gain else ""])
     head = ["gain of the mean student, points", *learners, "mean over learners"]
+    return table(head, rows)
+
+
+def level(results, experiment, learners):
+    """Accuracy without exchange, per cent, mean over cases."""
+    return 100 * np.mean(
+        [
+            results.accuracy(unit, "no exchange").mean()
+            for unit in results.units(experiment)
+            if unit[2] in learners
+        ]
+    )
+
+
+def summary_table(results, experiments):
+    """One line for each experiment: gains averaged over learners."""
+    chosen = ["ours", "ours, no gate", "raw rows", "response", "voting", "pooled data"]
+    rows = []
+    for name in experiments:
+        gained = [over_learners(results, name, method) for method in chosen]
+        rows.append(
+            [
+                name,
+                EXPERIMENTS[name].paper,
+                f"{level(results, name, results.learners(name)):.1f}",
+                *(mean(found) if found else "" for found in gained),
+            ]
+        )
+    head = ["experiment", "the paper", "no exchange", *chosen]
     return table(head, rows)
 
 
@@ -149,7 +187,7 @@ def recovery(results, unit, method):
 def recovery_table(results, experiment, methods):
     """Gap recovery of the median student by case and learner."""
     units = results.units(experiment)
-    learners = list(dict.fromkeys(unit[2] for unit in units))
+    learners = results.learners(experiment)
     rows = []
     for case in dict.fromkeys(unit[1] for unit in units):
         for method in methods:
@@ -261,7 +299,7 @@ def report(records) -> str:
     """Everything as Markdown."""
     results = Results(records, "main")
     names = [name for name in EXPERIMENTS if results.units(name)]
-    parts = []
+    parts = ["## In short", summary_table(results, names)]
     for name in names:
         experiment = EXPERIMENTS[name]
         seeds = {r["seed"] for r in records if r["experiment"] == name}
