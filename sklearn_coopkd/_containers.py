@@ -116,7 +116,7 @@ def concat_rows(parts: list[Any]) -> Any:
     """
     first = parts[0]
     if len(parts) == 1:
-        return first
+        return first.reset_index(drop=True) if is_pandas(first) else first
     if is_pandas(first):
         import pandas as pd
 
@@ -170,7 +170,11 @@ def row_keys(X: Any) -> np.ndarray:
 
         return hash_pandas_object(_with_hashed_objects(X), index=False).to_numpy()
     if is_polars(X):
-        return X.hash_rows(seed=0).to_numpy()
+        import polars as pl
+
+        # (codes of categories mean something else in every frame)
+        texts = pl.col(pl.Categorical, pl.Enum).cast(pl.String)
+        return X.with_columns(texts).hash_rows(seed=0).to_numpy()
     if not sparse.issparse(X) and X.dtype.kind == "O":
         hashed = [hash(tuple(map(_object_key, row))) for row in X.tolist()]
         return np.array(hashed, dtype=np.int64)

@@ -69,6 +69,19 @@ from sklearn_coopkd.generators import QuintessentialGenerator
 AUTO = {"max_iter": (1, 3), "peer_selection": ("best", "all")}
 
 
+def _check_no_metadata(members):
+    """Raise if metadata of rows would reach another site with the pseudo-samples."""
+    for member in members:
+        if member.params:
+            name = next(iter(member.params))
+            raise ValueError(
+                f"The member {member.name!r} requests the metadata {name!r}. Between "
+                "sites it would be given what belongs to rows of others, with the "
+                "pseudo-samples made from them. Switch the request off with "
+                f"`set_fit_request({name}=False)`; `sample_weight` alone may be used."
+            )
+
+
 def _final_has(method):
     """Whether the combined predictor offers a method; for `available_if`."""
 
@@ -440,6 +453,7 @@ class CooperativeDistiller(
                 [member.is_frozen for member in members],
                 len(y),
             )
+            _check_no_metadata(members)
         folds = make_folds(
             X,
             y,

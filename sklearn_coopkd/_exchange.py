@@ -46,10 +46,17 @@ from sklearn_coopkd._fitting import (
     make_member,
 )
 from sklearn_coopkd._folds import place_folds
-from sklearn_coopkd._lessons import Lesson, are_equal, make_samples, seen_keys
+from sklearn_coopkd._lessons import (
+    Lesson,
+    distinct,
+    hands_over_rows,
+    join,
+    make_samples,
+    seen_keys,
+)
 from sklearn_coopkd._reports import join_reports
 from sklearn_coopkd._responses import Responder
-from sklearn_coopkd._transport import Lessons, as_list, check_same_labels
+from sklearn_coopkd._transport import Lessons, as_lesson, as_list, check_same_labels
 from sklearn_coopkd.generators import QuintessentialGenerator
 
 
@@ -106,7 +113,8 @@ def make_lessons(
     -------
     lessons : Lessons
         One pseudo-sample for each row that the student gets wrong, the teacher right,
-        and the generator could move; never a copy of a row of X.
+        and the generator could move; no copy of a row of X, unless the generator
+        is meant to hand over rows.
 
     Raises
     ------
@@ -178,10 +186,10 @@ def make_lessons(
         for part, fitted in models:
             proba[k, part] = fitted.answers(part)
     wanted = deficient_rows(proba[1:], y_idx, deficiency)[0]
+    if weight is not None:  # a row without weight is as good as absent
+        wanted &= weight > 0
     deficient = int(wanted.sum())
     wanted &= correct_rows(proba[:1], y_idx)[0]
-    if weight is not None:
-        wanted &= weight > 0
 
     made, sources = [], []
     for part, fitted in teachers:
@@ -202,10 +210,11 @@ def make_lessons(
         )
         made.append(samples)
         sources.append(rows)
-    return _collected(made, sources, data, ids, deficient)
+    handed_over = hands_over_rows(generator)
+    return _collected(made, sources, data, ids, deficient, handed_over)
 
 
-def _collected(made, sources, data, ids, deficient) -> Lessons:
+def _collected(made, sources, data, ids, deficient, handed_over) -> Lessons:
     """What several teachers made, without copies of the owner's rows."""
     X, y, _, weight = data
     known = seen_keys(X, None)
@@ -213,16 +222,15 @@ def _collected(made, sources, data, ids, deficient) -> Lessons:
     for samples, rows in zip(made, sources):
         kept = np.flatnonzero(samples.success)
         # a generator knows its pool, and not the other rows of its sources' part
-        X_pseudo = take_rows(samples.X_pseudo, kept)
-        is_copy = np.isin(seen_keys(X_pseudo, None), known)
-        is_copy &= ~are_equal(X_pseudo, take_rows(X, rows[kept]))
-        kept = kept[~is_copy]
-        parts.append(take_rows(samples.X_pseudo, kept))
+        if not handed_over:
+            made_keys = seen_keys(take_rows(samples.X, kept), None)
+            kept = kept[~np.isin(made_keys, known)]
+        parts.append(take_rows(samples.X, kept))
         origins.append(rows[kept])
     source = np.concatenate(origins)
     report = join_reports((one.report, int(one.success.sum())) for one in made)
     return Lessons(
-        concat_rows(parts) if parts else take_rows(X, source),
+        concat_rows(parts or [take_rows(X, source)]),
         y[source],
         np.ones(len(source)) if weight is None else weight[source],
         ids[source],
@@ -317,7 +325,8 @@ def _checked(X, y, sample_weight):
     y = column_or_1d(y)
     if len(y) != n_rows(X):
         raise ValueError(
-            f"`y` must have shape (n_samples,) = ({n_rows(X)},); got {y.shape}."
+            f"`y` must have shape (n_samples,) = ({n_rows(X)},); got {y.shape}. Give "
+            "one label for each row of `X`."
         )
     if sample_weight is not None:
         sample_weight = check_sample_weight(
@@ -350,11 +359,7 @@ def _fitting(lessons: Any, X: Any, y: np.ndarray) -> list[Lessons]:
 
 def _as_lesson(lessons: list[Lessons]) -> Lesson | None:
     """Lessons as what members are fitted with."""
-    if not lessons:
-        return None
-    one = Lessons.merge(lessons)
-    nobody = np.zeros(len(one), dtype=np.intp)
-    return Lesson(one.X, one.y, one.weight, nobody, one.source, nobody)
+    return distinct(join([as_lesson(one) for one in lessons])) if lessons else None
 
 
 class _Taught:
@@ -367,7 +372,7 @@ class _Taught:
     def without(self, rows: np.ndarray) -> Lesson | None:
         """All of them but what was made here of the given rows: it would tell."""
         left = [
-            one.taken(np.flatnonzero(~np.isin(one.source, self.ids[rows])))
+            one.select(np.flatnonzero(~np.isin(one.source, self.ids[rows])))
             for one in self.lessons
         ]
         return _as_lesson([one for one in left if len(one)])

@@ -40,7 +40,7 @@ def write_table(file: zipfile.ZipFile, name: str, X: Any) -> None:
         odd = [name for name, dtype in X.schema.items() if str(dtype) == "Object"]
         if odd:
             raise TypeError(
-                f"Lessons can hold texts, numbers and booleans; column {odd[0]!r} has "
+                f"Lessons cannot hold Python objects; column {odd[0]!r} has "
                 "the dtype Object. Leave the column out or convert it."
             )
         buffer = io.BytesIO()
@@ -51,6 +51,7 @@ def write_table(file: zipfile.ZipFile, name: str, X: Any) -> None:
             _write_column(file, f"{name}/{j}", X.iloc[:, j]) for j in range(X.shape[1])
         ]
         about = {"kind": "pandas", "n_rows": len(X), "columns": columns}
+        about["levels"] = [_plain_name(name) for name in X.columns.names]
     else:
         about = {"kind": "array", **_write_column(file, f"{name}/array", X)}
         about["shape"] = list(X.shape)
@@ -83,6 +84,7 @@ def read_table(file: zipfile.ZipFile, name: str) -> Any:
     }
     frame = pd.DataFrame(columns, index=range(about["n_rows"]))
     frame.columns = pd.Index([_name_back(c["name"]) for c in about["columns"]])
+    frame.columns.names = about["levels"]
     return frame
 
 
@@ -127,8 +129,9 @@ def _write_column(file, name, column):
     for cell in cells:
         if not isinstance(cell, JSON_CELLS):
             raise TypeError(
-                f"Lessons can hold texts, numbers and booleans; column {title!r} of "
-                f"dtype {dtype} holds {cell!r}. Leave the column out or convert it."
+                "Lessons can hold texts, numbers, booleans, dates and categories of "
+                f"these; column {title!r} of dtype {dtype} holds {cell!r}. Leave the "
+                "column out or convert it."
             )
     file.writestr(f"{name}.json", json.dumps(cells))
     return about | {"cells": "json"}

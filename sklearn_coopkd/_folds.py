@@ -43,10 +43,6 @@ class Folds:
         """Rows that may be used when the folds of `exclusion` are left out."""
         return np.flatnonzero(self.train[list(exclusion)].all(axis=0))
 
-    def asked(self, exclusion: Exclusion) -> np.ndarray:
-        """Rows of the left-out folds: what members without them are asked about."""
-        return np.flatnonzero(self.test[list(exclusion)].any(axis=0))
-
     def children(self, exclusion: Exclusion) -> dict[int, Exclusion]:
         """The exclusions with one fold more, as far as rows remain on both sides."""
         used = self.train[list(exclusion)].all(axis=0)
@@ -106,7 +102,8 @@ def make_folds(
     cv : None, int, splitter or iterable
 
     sites : Sites
-        With several places an int (or None) splits the rows of each by itself.
+        With several places an int (or None) splits the rows of each by itself, and so
+        does the hold-out.
 
     validation : {"cross-fit"}, float or None
         See `CooperativeDistiller`.
@@ -130,9 +127,15 @@ def make_folds(
         raise ValueError(f"`cv` must yield at least one split; got none from {cv!r}.")
     held_out = None
     if isinstance(validation, Real):
-        held_out = _hold_out(
-            splitter, y, float(validation), split_params.get("groups"), seed
-        )
+        groups = split_params.get("groups")
+        held_out = np.zeros(len(y), dtype=bool)
+        for rows in sites.by_place(np.arange(len(y))).values():
+            size = float(validation)
+            # a site that cannot spare a row holds none out
+            if sites.n_places > 1 and not 1 <= np.ceil(size * len(rows)) < len(rows):
+                continue
+            of_rows = None if groups is None else np.asarray(groups)[rows]
+            held_out[rows] = _hold_out(splitter, y[rows], size, of_rows, seed)
     n_folds = len(splits) + (held_out is not None)
     train = np.zeros((n_folds, len(y)), dtype=bool)
     test = np.zeros((n_folds, len(y)), dtype=bool)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from numbers import Real
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,9 @@ from sklearn.base import clone
 
 from sklearn_coopkd._codec import NothingToMove
 from sklearn_coopkd._containers import (
+    check_alike,
     concat_rows,
+    n_rows,
     resolve_columns,
     restore_columns,
     row_keys,
@@ -23,7 +24,7 @@ from sklearn_coopkd._containers import (
 
 @dataclass(frozen=True)
 class Lesson:
-    """The pseudo-samples that one student is given (aligned arrays, n_samples each)."""
+    """The pseudo-samples that one student is given (aligned, n_samples each)."""
 
     X: Any
     y: np.ndarray
@@ -31,6 +32,15 @@ class Lesson:
     teacher: np.ndarray  # position of the member that made it
     source: np.ndarray  # row it was made from
     round: np.ndarray
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a generator made, checked: one row for each source row."""
+
+    X: Any
+    success: np.ndarray  # (n_sources,) bool
+    report: dict[str, float]
 
 
 def make_samples(
@@ -42,7 +52,7 @@ def make_samples(
     y_pool: np.ndarray,
     seed: int,
     columns: np.ndarray | None = None,
-) -> Any:
+) -> Samples:
     """Let a teacher make a pseudo-sample from each row of X.
 
     Of a teacher that sees some columns only (mask `columns`), the others stay: a
@@ -52,7 +62,8 @@ def make_samples(
     Raises
     ------
     TypeError
-        If the generator returns something else than GeneratedSamples.
+        If the generator returns something else than GeneratedSamples in the container,
+        columns and dtypes of X.
     """
     if columns is not None and columns.all():
         columns = None
@@ -65,36 +76,52 @@ def make_samples(
         if columns is None:
             raise
         # this teacher sees nothing that could; others may teach the rows
-        nobody = np.zeros(len(y), dtype=bool)
-        return SimpleNamespace(X_pseudo=X, success=nobody, report={})
-    success = np.asarray(getattr(made, "success", None))
-    if success.dtype != bool or success.shape != (len(y),):
+        return Samples(X, np.zeros(len(y), dtype=bool), {})
+    samples = _checked(made, X, type(generator).__name__)
+    if columns is None:
+        return samples
+    X_pseudo = restore_columns(samples.X, X, ~columns)
+    # what was changed only where the teacher sees nothing is the source row again
+    source = row_keys(X)
+    undone = (row_keys(X_pseudo) == source) & (row_keys(samples.X) != source)
+    return Samples(X_pseudo, samples.success & ~undone, samples.report)
+
+
+def _checked(made: Any, X: Any, name: str) -> Samples:
+    """What `generate` returned; see the errors of `make_samples`."""
+    X_pseudo, success = getattr(made, "X_pseudo", None), getattr(made, "success", None)
+    success = np.asarray(success)
+    if success.dtype != bool or success.shape != (n_rows(X),):
         raise TypeError(
             "`generator` must return GeneratedSamples with a boolean `success` per "
-            f"source row; {type(generator).__name__}.generate returned "
-            f"{type(made).__name__} with `success` of dtype {success.dtype} and shape "
-            f"{success.shape}."
+            f"source row; {name}.generate returned {type(made).__name__} with "
+            f"`success` of dtype {success.dtype} and shape {success.shape}."
         )
-    if type(made.X_pseudo) is not type(X) or made.X_pseudo.shape[1] != X.shape[1]:
+    try:
+        check_alike(X, X_pseudo, "the source rows", "`X_pseudo`")
+        if n_rows(X_pseudo) != n_rows(X):
+            raise ValueError(
+                f"`X_pseudo` must have a row for each of the {n_rows(X)} source rows; "
+                f"got {n_rows(X_pseudo)}."
+            )
+    except ValueError as error:
         raise TypeError(
-            "`generator` must return `X_pseudo` in the container of the source rows, a "
-            f"{type(X).__name__} with {X.shape[1]} columns; "
-            f"{type(generator).__name__}.generate returned a "
-            f"{type(made.X_pseudo).__name__}."
-        )
-    for key, value in made.report.items():
+            "`generator` must return `X_pseudo` in the container of the source rows, "
+            f"with their columns and dtypes. Of {name}.generate: {error}"
+        ) from error
+    report = getattr(made, "report", {})
+    for key, value in report.items():
         if not isinstance(value, Real):
             raise TypeError(
                 "`generator` must return a `report` of numbers; "
-                f"{type(generator).__name__}.generate returned {value!r} for {key!r}."
+                f"{name}.generate returned {value!r} for {key!r}."
             )
-    if columns is None:
-        return made
-    X_pseudo = restore_columns(made.X_pseudo, X, ~columns)
-    # what was changed only where the teacher sees nothing is the source row again
-    source = row_keys(X)
-    undone = (row_keys(X_pseudo) == source) & (row_keys(made.X_pseudo) != source)
-    return replace(made, X_pseudo=X_pseudo, success=success & ~undone)
+    return Samples(X_pseudo, success, dict(report))
+
+
+def hands_over_rows(generator: Any) -> bool:
+    """Whether the samples of a generator are meant to be real rows."""
+    return bool(getattr(generator, "hands_over_rows", False))
 
 
 def seen_keys(X: Any, columns: np.ndarray | None) -> np.ndarray:
@@ -102,63 +129,33 @@ def seen_keys(X: Any, columns: np.ndarray | None) -> np.ndarray:
     return row_keys(X if columns is None else take_columns(X, columns))
 
 
-def are_equal(X_pseudo: Any, X_source: Any) -> np.ndarray:
-    """Rows that equal their source in all columns: handed over, not made."""
-    return row_keys(X_pseudo) == row_keys(X_source)
+def distinct(lesson: Lesson) -> Lesson:
+    """Leave out repeats: the same sample with the same label from the same row.
 
-
-def without_duplicates(lesson: Lesson, earlier: Lesson | None) -> Lesson:
-    """Leave out repeats; a repeat made from another row adds its weight.
-
-    Several teachers that make the same sample from the same row count once, so that
-    a row taught twice weighs as much as two equal rows taught once.
+    Several teachers, or rounds, that make the same of a row count once. Equal samples
+    of two rows stay two, as two equal rows are.
     """
-    n = len(lesson.y)
-    tables = [lesson.X]
-    if earlier is not None:
-        tables.append(earlier.X)
-    # small integers: 64-bit hashes would not survive the arithmetic below
-    _, keys = np.unique(row_keys(concat_rows(tables)), return_inverse=True)
-    keep = ~np.isin(keys[:n], keys[n:])
+    # small integers: 64-bit hashes would not fit beside the sources
+    _, sample = np.unique(row_keys(lesson.X), return_inverse=True)
     _, label = np.unique(lesson.y, return_inverse=True)
-    sample = keys[:n] * (label.max(initial=0) + 1) + label
-    kept: dict[int, int] = {}
-    counted: set[tuple[int, int]] = set()
-    weight = np.zeros(n)
-    for row in np.flatnonzero(keep):
-        pair = (int(sample[row]), int(lesson.source[row]))
-        if pair not in counted:
-            counted.add(pair)
-            weight[kept.setdefault(pair[0], int(row))] += lesson.weight[row]
-    rows = np.array(sorted(kept.values()), dtype=np.intp)
-    return _subset(lesson, rows, weight)
+    triples = np.column_stack([sample, label, lesson.source])
+    _, first = np.unique(triples, axis=0, return_index=True)
+    return selected(lesson, np.sort(first))
 
 
-def selected(lesson: Lesson, rows: np.ndarray) -> Lesson | None:
-    """Some samples of a lesson; None if there are none."""
-    return _subset(lesson, rows, lesson.weight) if len(rows) else None
+def selected(lesson: Lesson, rows: np.ndarray) -> Lesson:
+    """Some samples of a lesson."""
+    rest = {f.name: getattr(lesson, f.name)[rows] for f in fields(Lesson)[1:]}
+    return Lesson(X=take_rows(lesson.X, rows), **rest)
 
 
-def _subset(lesson: Lesson, rows: np.ndarray, weight: np.ndarray) -> Lesson:
-    return Lesson(
-        X=take_rows(lesson.X, rows),
-        y=lesson.y[rows],
-        weight=weight[rows],
-        teacher=lesson.teacher[rows],
-        source=lesson.source[rows],
-        round=lesson.round[rows],
-    )
-
-
-def join(first: Lesson, second: Lesson) -> Lesson:
-    return Lesson(
-        X=concat_rows([first.X, second.X]),
-        y=np.concatenate([first.y, second.y]),
-        weight=np.concatenate([first.weight, second.weight]),
-        teacher=np.concatenate([first.teacher, second.teacher]),
-        source=np.concatenate([first.source, second.source]),
-        round=np.concatenate([first.round, second.round]),
-    )
+def join(lessons: list[Lesson]) -> Lesson:
+    """The samples of several lessons."""
+    rest = {
+        f.name: np.concatenate([getattr(one, f.name) for one in lessons])
+        for f in fields(Lesson)[1:]
+    }
+    return Lesson(X=concat_rows([one.X for one in lessons]), **rest)
 
 
 def capped(lesson: Lesson, max_pseudo: float | None, n_own: int, seed: int) -> Lesson:
@@ -166,5 +163,6 @@ def capped(lesson: Lesson, max_pseudo: float | None, n_own: int, seed: int) -> L
     if max_pseudo is None or len(lesson.y) <= max_pseudo * n_own:
         return lesson
     rng = np.random.RandomState(seed)
-    rows = np.sort(rng.permutation(len(lesson.y))[: int(max_pseudo * n_own)])
-    return _subset(lesson, rows, lesson.weight)
+    return selected(
+        lesson, np.sort(rng.permutation(len(lesson.y))[: int(max_pseudo * n_own)])
+    )

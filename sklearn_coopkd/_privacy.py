@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_coopkd._codec import TableCodec
 from sklearn_coopkd._columns import CATEGORY, FIXED, cells_of, take_column
@@ -14,8 +15,8 @@ from sklearn_coopkd._containers import column_names, row_bytes
 
 # A value that at most this many rows have may point to a person.
 RARE = 3
-# Of a column of categories the most frequent values are told apart: a column of texts
-# would otherwise need a dimension for each row.
+# Of a column of categories the most frequent values have a dimension each, the others a
+# direction among these: a column of texts would otherwise need one for each row.
 MAX_LEVELS = 50
 QUARTILES = (0.25, 0.5, 0.75)
 
@@ -34,7 +35,7 @@ def privacy_report(made: Any, X: Any) -> dict[str, Any]:
     }
     Z_real = Z[np.sort(list(distinct.values()))]
     if Z_real.shape[0] > 1:
-        points, points_made = _points(codec, Z_real, Z_real), None
+        points = _points(codec, Z_real, Z_real)
         near = NearestNeighbors(n_neighbors=2).fit(points)
         among = near.kneighbors(points)[0][:, 1]
         report["distance_among_rows"] = np.quantile(among, QUARTILES).tolist()
@@ -51,21 +52,33 @@ def privacy_report(made: Any, X: Any) -> dict[str, Any]:
 def _points(codec, Z_real, Z):
     """Rows as points: numbers in standard deviations, 1 between two categories."""
     if sparse.issparse(Z):
-        points = Z.copy()
-        points.data = np.nan_to_num(points.data)
-        return points
+        fill, scale = Z.copy(), Z_real.copy()
+        fill.data, scale.data = np.nan_to_num(fill.data), np.nan_to_num(scale.data)
+        return StandardScaler(with_mean=False).fit(scale).transform(fill)
     parts = []
     for j, kind in enumerate(codec.kinds):
         column, known = Z[:, j], Z_real[:, j][np.isfinite(Z_real[:, j])]
         if kind in (CATEGORY, FIXED):
-            values, counts = np.unique(known, return_counts=True)
-            frequent = values[np.argsort(-counts, kind="stable")[:MAX_LEVELS]]
-            parts.append((column[:, None] == frequent) / np.sqrt(2))
+            parts.append(_one_hot(column, *np.unique(known, return_counts=True)))
         elif len(known):
             typical, width = np.median(known), known.std() or 1.0
             filled = np.where(np.isfinite(column), column, typical)
             parts.append(((filled - typical) / width)[:, None])
     return np.hstack(parts) if parts else np.zeros((len(Z), 1))
+
+
+def _one_hot(column, values, counts):
+    """Categories as points that are 1 apart; unknown and missing ones are 0."""
+    if not len(values):
+        return np.zeros((len(column), 0))
+    frequent = np.argsort(-counts, kind="stable")
+    width = min(len(values), MAX_LEVELS)
+    place = np.random.RandomState(0).standard_normal((len(values), width))
+    place[frequent[:width]] = np.eye(width)
+    place /= np.linalg.norm(place, axis=1, keepdims=True) * np.sqrt(2)
+    at = np.searchsorted(values, column).clip(max=len(values) - 1)
+    is_known = values[at] == column
+    return np.where(is_known[:, None], place[at], 0.0)
 
 
 def _rare_values(codec, Z, Z_made):

@@ -28,13 +28,13 @@ from sklearn_coopkd._fitting import Fitted, Member, MemberFailure, fit_and_answe
 from sklearn_coopkd._folds import Exclusion, Folds
 from sklearn_coopkd._lessons import (
     Lesson,
-    are_equal,
     capped,
+    distinct,
+    hands_over_rows,
     join,
     make_samples,
     seen_keys,
     selected,
-    without_duplicates,
 )
 from sklearn_coopkd._reports import join_reports
 from sklearn_coopkd._responses import apply_temperature, fit_temperature
@@ -205,7 +205,7 @@ class _Loop:
                     # it answers for its own rows of the fold
                     tells = ~self.folds.train[fold] & self.sites.owns[j]
                     kept = np.flatnonzero(~tells[lesson.source])
-                    lesson = selected(lesson, kept)
+                    lesson = selected(lesson, kept) if len(kept) else None
                     jobs.append(self._job(j, child, False, lesson))
                     targets.append((models, j))
         if jobs:
@@ -379,15 +379,15 @@ class _Loop:
         for place in np.unique(at).tolist():
             here = at == place
             is_real[here] = np.isin(keys[here], self._real_keys(base, place, columns))
-        return is_real & ~are_equal(X_pseudo, take_rows(self.problem.X, source))
+        return is_real
 
     def _real_keys(self, base, place, columns) -> np.ndarray:
-        """Keys of the rows that somebody has who has rows of a place."""
+        """Keys of the rows of a place and of all that its owners have."""
         key = base, place, None if columns is None else columns.tobytes()
         if key not in self.real_keys:
             is_there = self.sites.place == place
             owners = self.sites.owns[:, is_there.argmax()]
-            is_known = self.sites.owns[owners].any(axis=0)
+            is_known = is_there | self.sites.owns[owners].any(axis=0)
             if base != self.folds.root:  # what is judged must not know of the rest
                 is_known &= np.isin(np.arange(len(is_known)), self.folds.rows(base))
             rows = np.flatnonzero(is_known)
@@ -405,7 +405,7 @@ class _Loop:
             at = at[samples.success[at]]
             n_reached += len(at)
             if len(at):
-                parts.append(take_rows(samples.X_pseudo, at))
+                parts.append(take_rows(samples.X, at))
                 teachers.append(np.full(len(at), i))
                 origins.append(sources[at])
         earlier = self.full[round_ - 1][base][student].lesson
@@ -418,26 +418,26 @@ class _Loop:
         if not parts:
             record(0)
             return None
-        X_pseudo, source = concat_rows(parts), np.concatenate(origins)
-        kept = np.flatnonzero(~self._copies(X_pseudo, source, base, student))
-        source = source[kept]
+        source = np.concatenate(origins)
         source_weight = np.ones(len(source))
         if self.members[student].uses_sample_weight:
             source_weight = self.problem.weights(source)
         lesson = Lesson(
-            X=take_rows(X_pseudo, kept),
+            X=concat_rows(parts),
             y=self.problem.y[source],
             weight=self.problem.pseudo_weight * source_weight,
-            teacher=np.concatenate(teachers)[kept],
+            teacher=np.concatenate(teachers),
             source=source,
             round=np.full(len(source), round_),
         )
-        lesson = without_duplicates(lesson, earlier)
-        record(len(lesson.y))
-        if not len(lesson.y):
+        if not hands_over_rows(self.problem.generator):
+            is_copy = self._copies(lesson.X, source, base, student)
+            lesson = selected(lesson, np.flatnonzero(~is_copy))
+        n_before = 0 if earlier is None else len(earlier.y)
+        lesson = distinct(lesson if earlier is None else join([earlier, lesson]))
+        record(len(lesson.y) - n_before)
+        if len(lesson.y) == n_before:
             return None
-        if earlier is not None:
-            lesson = join(earlier, lesson)
         n_own = int(self.sites.owns[student, self.folds.rows(base)].sum())
         lesson = capped(lesson, self.problem.max_pseudo, n_own, self.problem.seed)
         return lesson if len(lesson.y) else None

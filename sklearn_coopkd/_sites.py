@@ -1,9 +1,10 @@
 """Who owns which rows: one table shared by all members, or sites that keep theirs.
 
 A member is fitted with rows of its own. Every model may be asked about every row:
-models travel, rows stay. Rows with the same owners are at the same *place*; nothing
-is ever computed from rows of two places at once, but the scores, and what
-`combine="stack"` learns from probabilities and labels.
+models travel, rows stay. Rows with the same owners are at the same *place*; a member
+with rows at several places is fitted with all of them. Beyond that rows of two places
+never meet, only answers and labels do: in scores, temperatures and what
+`combine="stack"` learns. (A splitter object given as `cv` sees the whole table.)
 """
 
 from __future__ import annotations
@@ -78,11 +79,15 @@ def make_sites(sites: Any, names: list[str], frozen: list[bool], n_rows: int) ->
             )
         sites = sites[names] if len(found) > 1 else sites[found[0]]
     table = np.asarray(sites)
+    if table.dtype == object and {type(cell) for cell in table.flat} == {bool}:
+        table = table.astype(bool)  # a frame of pandas' "boolean"
+    if table.dtype == bool and table.shape == (n_rows,) and len(names) == 1:
+        table = table[:, None]
     if table.ndim == 1:
         if len(table) != n_rows:
             raise ValueError(
                 "`sites` must name the owner of each row of `X`; got "
-                f"{len(table)} entries for {n_rows} rows."
+                f"{len(table)} entries for {n_rows} rows. Take both from one table."
             )
         unknown = sorted(set(table.tolist()) - set(names), key=str)
         if unknown:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -17,13 +18,12 @@ from sklearn.utils import check_random_state
 from sklearn_coopkd._containers import (
     as_table,
     check_alike,
-    concat_rows,
     n_rows,
     row_keys,
     take_rows,
 )
 from sklearn_coopkd._files import read_array, read_table, write_array, write_table
-from sklearn_coopkd._lessons import Lesson, without_duplicates
+from sklearn_coopkd._lessons import Lesson, distinct, join
 from sklearn_coopkd._privacy import privacy_report
 from sklearn_coopkd._reports import join_reports
 
@@ -82,14 +82,15 @@ class Lessons:
         """
         if not isinstance(n_samples, Integral) or n_samples < 0:
             raise ValueError(
-                f"`n_samples` must be an int, 0 or more; got {n_samples!r}."
+                f"`n_samples` must be an int, 0 or more; got {n_samples!r}. Give the "
+                "number of samples to keep."
             )
         if len(self) <= n_samples:
             return self
         rng = check_random_state(random_state)
-        return self.taken(np.sort(rng.permutation(len(self))[:n_samples]))
+        return self.select(np.sort(rng.permutation(len(self))[:n_samples]))
 
-    def taken(self, rows: np.ndarray) -> Lessons:
+    def select(self, rows: np.ndarray) -> Lessons:
         """Some of them.
 
         Parameters
@@ -112,7 +113,7 @@ class Lessons:
 
     @staticmethod
     def merge(lessons: Iterable[Lessons]) -> Lessons:
-        """Several lessons as one, repeated samples once.
+        """Several lessons as one; what was made of the same row twice, once.
 
         Parameters
         ----------
@@ -122,7 +123,7 @@ class Lessons:
         Returns
         -------
         lessons : Lessons
-            Repeats made from other rows add their weights.
+            Equal samples made from different rows stay: each counts.
 
         Raises
         ------
@@ -136,16 +137,7 @@ class Lessons:
         for k, one in enumerate(found[1:], 1):
             check_alike(found[0].X, one.X, "`lessons[0].X`", f"`lessons[{k}].X`")
             check_same_labels(found[0].y, one.y, "`lessons[0].y`", f"`lessons[{k}].y`")
-        sizes = [len(one) for one in found]
-        joined = Lesson(
-            X=concat_rows([one.X for one in found]),
-            y=np.concatenate([one.y for one in found]),
-            weight=np.concatenate([one.weight for one in found]),
-            teacher=np.repeat(np.arange(len(found)), sizes),
-            source=np.concatenate([one.source for one in found]),
-            round=np.zeros(sum(sizes), dtype=np.intp),
-        )
-        kept = without_duplicates(joined, None)
+        kept = distinct(join([as_lesson(one) for one in found]))
         report = join_reports(
             (one.report, int(one.report.get("n_success", len(one)))) for one in found
         )
@@ -163,18 +155,21 @@ class Lessons:
         ------
         TypeError
             If the format cannot hold a column, its name or its dtype.
+
+        ValueError
+            If the parts of the lessons do not fit each other.
         """
-        temporary = f"{os.fspath(path)}.part"
+        _check_parts(self)
+        temporary = f"{os.fspath(path)}.{uuid4().hex}.part"
         try:
-            with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as file:
+            with zipfile.ZipFile(temporary, "x", zipfile.ZIP_DEFLATED) as file:
                 file.writestr("format.json", json.dumps(FORMAT))
                 write_table(file, "X", self.X)
                 write_table(file, "y", self.y)
                 write_array(file, "weight", self.weight)
                 write_array(file, "source", self.source)
                 file.writestr("report.json", json.dumps(self.report, default=float))
-            with zipfile.ZipFile(temporary) as file:
-                _check_returns(self.X, file)
+            _check_returns(self, temporary)
             os.replace(temporary, path)
         finally:
             with suppress(OSError):
@@ -237,8 +232,8 @@ class Lessons:
             - "n_samples";
             - "n_copies": samples that equal a row of X; 0 unless made by a generator
               that hands over rows;
-            - "distance": quartiles of the distance of a sample to the nearest row;
-              NaN without samples;
+            - "distance": quartiles of the distance of a sample to the nearest row; NaN
+              without samples, or with less than two distinct rows;
             - "distance_among_rows": the same from each distinct row to the next;
             - "share_closer": share of the samples that are nearer to a row than 95 %
               of the distinct rows are to each other;
@@ -246,7 +241,7 @@ class Lessons:
               three rows of X. A number that is nobody else's is among them, too.
 
             Distances count numbers in standard deviations and 1 between two
-            categories.
+            categories (about 1 beyond the 50 most frequent of a column).
 
         Raises
         ------
@@ -256,6 +251,17 @@ class Lessons:
         X = as_table(X)
         check_alike(self.X, X, "the lessons", "`X`")
         return privacy_report(self.X, X)
+
+
+def as_lesson(lessons: Lessons) -> Lesson:
+    """Turn lessons into what members are fitted with.
+
+    Returns
+    -------
+    lesson : Lesson
+    """
+    nobody = np.zeros(len(lessons), dtype=np.intp)
+    return Lesson(lessons.X, lessons.y, lessons.weight, nobody, lessons.source, nobody)
 
 
 def as_list(lessons: Any) -> list[Lessons]:
@@ -290,53 +296,63 @@ def check_same_labels(one: Any, other: Any, name: str, other_name: str) -> None:
     one, other = np.asarray(one), np.asarray(other)
     if not len(one) or not len(other):
         return
-    kinds = [
-        # (of objects, the first tells)
-        isinstance(labels.ravel()[0], str) if labels.dtype.kind in "OUST" else False
-        for labels in (one, other)
-    ]
+    kinds = [isinstance(labels.ravel()[0], str) for labels in (one, other)]
     if kinds[0] != kinds[1]:
         raise ValueError(
             f"{other_name} must hold labels of the kind of {name}: one has texts, the "
-            f"other numbers; got {other[:3].tolist()} and {one[:3].tolist()}."
+            f"other numbers; got {other[:3].tolist()} and {one[:3].tolist()}. Use the "
+            "same labels at all sites."
         )
 
 
-def _check_returns(X: Any, file: zipfile.ZipFile) -> None:
-    """Raise TypeError unless a file gives back the table that it was written from."""
+def _check_returns(lessons: Lessons, path: str) -> None:
+    """Raise TypeError unless a file gives back the lessons that it was written from."""
+    X = lessons.X
     try:
-        back = read_table(file, "X")
-        check_alike(X, back, "the lessons", "what the file gives back")
-        same = np.array_equal(row_keys(X), row_keys(back))
-    except Exception as error:
+        back = Lessons.load(path)
+        check_alike(X, back.X, "the lessons", "what the file gives back")
+        same = {
+            "the cells of `X`": np.array_equal(row_keys(X), row_keys(back.X)),
+            "the names of column levels": (
+                getattr(getattr(X, "columns", None), "names", None)
+                == getattr(getattr(back.X, "columns", None), "names", None)
+            ),
+            "the dtype of `y`": lessons.y.dtype == back.y.dtype,
+            "`y`": np.array_equal(lessons.y, back.y),
+            "`weight`": np.array_equal(lessons.weight, back.weight),
+            "`source`": np.array_equal(lessons.source, back.source),
+        }
+        lost = [part for part, is_same in same.items() if not is_same]
+        if lost:
+            raise ValueError(f"the file gives back {lost[0]} otherwise.")
+    except ValueError as error:
         raise TypeError(
-            f"The lessons cannot be saved without a loss: {error} Convert the column, "
-            "or leave it out."
+            f"The lessons cannot be saved without a loss: {error} Convert what the "
+            "format cannot hold to texts or numbers, or leave it out."
         ) from error
-    if not same:
-        raise TypeError(
-            "The lessons cannot be saved without a loss: cells differ in what the file "
-            "gives back. Convert columns of objects to texts or numbers."
-        )
 
 
 def _check_parts(lessons: Lessons) -> None:
-    """Raise ValueError unless the parts of loaded lessons are what they should be."""
-    if not len(lessons.y) == len(lessons.weight) == len(lessons.source):
-        raise ValueError("lengths differ")
-    if n_rows(lessons.X) != len(lessons.y):
-        raise ValueError("lengths differ")
-    if any(part.ndim != 1 for part in (lessons.y, lessons.weight, lessons.source)):
-        raise ValueError("an array has another shape than (n_samples,)")
+    """Raise ValueError unless all parts of lessons are what they should be."""
+    n = len(lessons.y)
+    if len(lessons.X.shape) != 2:
+        raise ValueError(f"`X` must have two dimensions; got {lessons.X.shape}.")
+    if n_rows(lessons.X) != n:
+        raise ValueError(f"`X` must have a row for each of the {n} labels.")
+    for name in ("y", "weight", "source"):
+        part = getattr(lessons, name)
+        if part.shape != (n,):
+            raise ValueError(f"`{name}` must have shape {(n,)}; got {part.shape}.")
     weight = lessons.weight
-    if weight.dtype.kind != "f" or not (np.isfinite(weight) & (weight >= 0)).all():
-        raise ValueError("a weight is no number, 0 or more")
+    is_good = weight.dtype.kind in "iuf"
+    if not is_good or not (np.isfinite(weight) & (weight >= 0)).all():
+        raise ValueError("`weight` must hold finite numbers, 0 or more.")
     if lessons.source.dtype.kind != "i":
-        raise ValueError("sources are no integers")
+        raise ValueError(f"`source` must hold integers; got {lessons.source.dtype}.")
     if lessons.y.dtype.kind == "f" and not np.isfinite(lessons.y).all():
-        raise ValueError("a label is missing")
+        raise ValueError("`y` must not miss a label.")
     report = lessons.report
     if not isinstance(report, dict) or not all(
         isinstance(value, Real) for value in report.values()
     ):
-        raise ValueError("the report is none")
+        raise ValueError(f"`report` must be a dict of numbers; got {report!r:.60}.")

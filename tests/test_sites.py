@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 import sklearn
 from scipy import sparse
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_digits
 from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import CountVectorizer
@@ -25,7 +25,7 @@ from sklearn_coopkd import (
     QuintessentialGenerator,
     RawGenerator,
 )
-from sklearn_coopkd._folds import place_folds
+from sklearn_coopkd._folds import make_folds, place_folds
 from sklearn_coopkd._sites import make_sites
 
 
@@ -60,6 +60,11 @@ def test_ownership_by_name_and_by_mask():
     frame = pd.DataFrame(mask, columns=["a", "b"])[["b", "a"]]
     by_column = make_sites(frame, ["a", "b"], [False, False], 3)
     assert by_column.owns.tolist() == by_name.owns.tolist()
+    nullable = frame.astype("boolean")
+    assert (make_sites(nullable, ["a", "b"], [False] * 2, 3).owns == by_name.owns).all()
+    alone = make_sites(np.ones((3, 1), dtype=bool), ["a"], [False], 3)
+    by_frame = make_sites(pd.DataFrame({"a": [True] * 3}), ["a"], [False], 3)
+    assert alone.owns.tolist() == by_frame.owns.tolist() == [[True] * 3]
     one_column = make_sites(
         pd.DataFrame({"who": list("abb")}), ["a", "b"], [False] * 2, 3
     )
@@ -85,12 +90,35 @@ def test_ownership_that_cannot_be(sites, match):
         make_sites(sites, ["a", "b"], [False, False], 3)
 
 
-def test_folds_of_a_place_are_stratified_and_its_own():
+def test_folds_of_a_place_are_stratified():
     y = np.array([1, 0, 0, 1, 1, 0, 2, 0])
     fold = place_folds(y, 3)
     for label in (0, 1):
         counts = np.bincount(fold[y == label], minlength=3)
         assert counts.max() - counts.min() <= 1
+
+
+@pytest.mark.parametrize("validation", ["cross-fit", 0.3])
+def test_folds_and_hold_out_of_a_site_do_not_know_of_other_sites(validation):
+    rng = np.random.RandomState(0)
+    sites = make_sites(rng.choice(["a", "b"], 60), ["a", "b"], [False, False], 60)
+    mine, y = sites.owns[0], rng.randint(2, size=60)
+    given = {"cv": 3, "sites": sites, "split_params": {}, "seed": 0}
+    one, two = (
+        make_folds(np.zeros((60, 1)), labels, validation=validation, **given)
+        for labels in (y, np.where(mine, y, rng.randint(2, size=60)))
+    )
+    np.testing.assert_array_equal(one.test[:, mine], two.test[:, mine])
+    assert (one.test[:, ~mine] != two.test[:, ~mine]).any()
+
+
+def test_a_site_that_cannot_spare_a_row_holds_none_out():
+    sites = make_sites(["a"] * 20 + ["b"], ["a", "b"], [False, False], 21)
+    y = np.arange(21) % 2
+    given = {"cv": 3, "sites": sites, "split_params": {}, "seed": 0}
+    folds = make_folds(np.zeros((21, 1)), y, validation=0.3, **given)
+    assert folds.test[-1].sum() == 6
+    assert not folds.test[-1, 20]
 
 
 # --- what is read where ---------------------------------------------------------------
@@ -118,7 +146,7 @@ class Reader(GaussianNB):
         self.site = site
 
     def fit(self, X, y, sample_weight=None):
-        self.fits.append((self.site, X[:, 0].tolist()))
+        self.fits.append((self.site, [row.tobytes() for row in X]))
         return super().fit(X, y, sample_weight)
 
     def predict_proba(self, X):
@@ -145,12 +173,15 @@ def test_nothing_is_computed_from_rows_of_two_sites(semi_experts, validation):
         assert len({owner[row] for row in sources | pool}) == 1
     for rows in Reader.asked:
         assert len({owner[row] for row in rows}) == 1
-    # its own rows, once each; the rest of the table is made for it
-    n_plain = 0
+    # real rows are its own, once each; all others are made for it
+    owner_of_row = dict(zip([row.tobytes() for row in X], site))
+    n_made = 0
     for name, rows in Reader.fits:
-        own = [row for row in rows if owner[row] == name]
-        n_plain += len(own) == len(rows)
-    assert n_plain >= 3
+        real = [row for row in rows if row in owner_of_row]
+        assert {owner_of_row[row] for row in real} == {name}
+        assert len(set(real)) == len(real)
+        n_made += len(rows) - len(real)
+    assert n_made
 
 
 def test_delivered_models_are_fitted_with_their_rows_and_their_lesson(semi_experts):
@@ -303,22 +334,98 @@ def test_a_frozen_model_teaches_without_rows(semi_experts):
         X[~rows], y[~rows], sites=site[~rows]
     )
     # site b has no row of class 1; the guest and site a know it, and a has rows of it
+    assert distiller.transfer_matrix_[2].sum() > 0
     assert 1 in distiller.named_estimators_["b"].classes_
     assert distiller.named_estimators_["guest"] is members[2][1]
 
 
-def test_a_member_that_fails_leaves_its_rows_to_be_asked_about(semi_experts):
-    class Failing(GaussianNB):
-        def fit(self, X, y, sample_weight=None):
-            raise ValueError("no")
+class Failing(GaussianNB):
+    def fit(self, X, y, sample_weight=None):
+        raise ValueError("no")
 
+
+def test_a_member_that_fails_leaves_its_rows_to_be_asked_about(semi_experts):
     X, y, site, _, _ = semi_experts
     members = [*make_sites_members()[:2], ("c", Failing())]
     with pytest.warns(sklearn.exceptions.FitFailedWarning, match="'c'"):
         distiller = CooperativeDistiller(
             members, on_failure="warn", combine="vote", random_state=0
         ).fit(X, y, sites=site)
-    assert 1 in distiller.named_estimators_["b"].classes_
+    sources = np.concatenate([d.source for d in distiller.pseudo_samples_.values()])
+    assert set(site[sources]) == {"a", "b", "c"}
+
+
+def test_no_sample_is_a_row_of_a_site_whose_member_failed():
+    rng = np.random.RandomState(0)
+    X = rng.randint(5, size=(300, 4))
+    y = (X.sum(axis=1) + rng.randint(-1, 2, 300) > 8).astype(int)
+    site = rng.choice(["a", "b", "c"], 300)
+    members = [("a", GaussianNB()), ("b", DecisionTreeClassifier(max_depth=3))]
+    views = {"a": [0, 2], "b": [0, 1, 3]}
+    with pytest.warns(sklearn.exceptions.FitFailedWarning, match="'c'"):
+        distiller = CooperativeDistiller(
+            [*members, ("c", Failing())],
+            views=views,
+            validation=None,
+            on_failure="warn",
+            combine="vote",
+            random_state=0,
+        ).fit(X, y, sites=site)
+    for name, columns in views.items():
+        lesson = distiller.pseudo_samples_[name]
+        made = lesson.X[site[lesson.source] == "c"][:, columns]
+        real = {tuple(row) for row in X[site == "c"][:, columns].tolist()}
+        assert not real & {tuple(row) for row in made.tolist()}
+
+
+class Careless(BaseEstimator):
+    """Moves every second row only."""
+
+    def generate(self, teacher, X, y, X_pool, y_pool, *, random_state=None):
+        X = X.copy()
+        X[::2] += 0.25
+        success = np.ones(len(y), dtype=bool)
+        return GeneratedSamples(X, success, np.ones(len(y)))
+
+
+def test_rows_that_a_generator_left_as_they_were_are_dropped(semi_experts):
+    X, y, site, _, _ = semi_experts
+    distiller = CooperativeDistiller(
+        make_sites_members(), generator=Careless(), validation=None, combine="vote"
+    ).fit(X, y, sites=site)
+    real = {row.tobytes() for row in X}
+    assert distiller.transfer_matrix_.sum() > 0
+    for lesson in distiller.pseudo_samples_.values():
+        assert not real & {row.tobytes() for row in lesson.X}
+
+
+class Sloppy(BaseEstimator):
+    """Returns something that is not like its source rows."""
+
+    def __init__(self, change):
+        self.change = change
+
+    def generate(self, teacher, X, y, X_pool, y_pool, *, random_state=None):
+        success = np.ones(len(y), dtype=bool)
+        return GeneratedSamples(self.change(X), success, np.ones(len(y)))
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda X: X + 0.3, "must have the dtype of the source rows, int64; got float"),
+        (lambda X: np.vstack([X[:1], X]), "a row for each of the"),
+        (lambda X: X[:, :2], "must have the 3 columns"),
+        (pd.DataFrame, "container of the kind of the source rows"),
+        (lambda X: None, "container of the kind of the source rows"),
+    ],
+)
+def test_samples_unlike_their_rows_are_refused(change, match):
+    X = np.random.RandomState(0).randint(5, size=(90, 3))
+    members = [("a", DecisionTreeClassifier(max_depth=1)), ("b", GaussianNB())]
+    distiller = CooperativeDistiller(members, generator=Sloppy(change))
+    with pytest.raises(TypeError, match=match):
+        distiller.fit(X, (X.sum(axis=1) > 6).astype(int))
 
 
 @pytest.mark.parametrize("kind", ["pandas", "polars", "csr"])
@@ -512,6 +619,20 @@ def test_a_column_that_a_site_lacks_is_missing(semi_experts):
 
 
 # --- metadata -------------------------------------------------------------------------
+
+
+class Secretive(GaussianNB):
+    def fit(self, X, y, sample_weight=None, secret=None):
+        return super().fit(X, y, sample_weight)
+
+
+def test_metadata_of_rows_does_not_reach_another_site(semi_experts):
+    X, y, site, _, _ = semi_experts
+    with sklearn.config_context(enable_metadata_routing=True):
+        members = [(name, Secretive().set_fit_request(secret=True)) for name in "abc"]
+        distiller = CooperativeDistiller(members)
+        with pytest.raises(ValueError, match="'a' requests the metadata 'secret'"):
+            distiller.fit(X, y, sites=site, secret=y)
 
 
 def test_sites_are_metadata(semi_experts):

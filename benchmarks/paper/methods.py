@@ -26,7 +26,7 @@ from sklearn_coopkd import (
     RawGenerator,
 )
 
-EPOCHS = 150  # of networks that are trained by turns; the same as alone
+EPOCHS = 300  # of networks that are trained by turns; the same as alone
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ def _networks(problem, members):
     hidden = getattr(finals[0], "hidden_layer_sizes", ())
 
     def network(seed):
-        return MLPClassifier(hidden, random_state=seed)
+        return MLPClassifier(hidden, learning_rate_init=0.005, random_state=seed)
 
     parts = {name: _own(problem, name) for name in members}
     data = {name: (prepare.transform(X), y) for name, (X, y) in parts.items()}

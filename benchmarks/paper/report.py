@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,15 @@ class Results:
             for unit in self.units(experiment)
             for record in self.records[unit].get(method, {}).values()
         )
+
+
+def read(path):
+    """Records of a file; a line that was cut off is dropped."""
+    records = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        with suppress(json.JSONDecodeError):
+            records.append(json.loads(line))
+    return records
 
 
 def table(head, rows):
@@ -176,37 +186,42 @@ def summary_table(results, experiments):
 
 
 def recovery(results, unit, method):
-    """Share of the gap to pooled data that the median student closes, each seed."""
-    now, before, above = (
-        np.median(results.accuracy(unit, m), axis=1)
-        for m in (method, "no exchange", "pooled data")
-    )
-    return (now - before) / (above - before)
+    """Share of the gap to pooled data that the median student closes, each seed.
+
+    None where there is no gap, or something is missing.
+    """
+    found = [
+        results.accuracy(unit, name) for name in (method, "no exchange", "pooled data")
+    ]
+    if any(values is None for values in found):
+        return None
+    now, before, above = (np.median(values, axis=1) for values in found)
+    return (now - before) / (above - before) if (above > before).all() else None
 
 
 def recovery_table(results, experiment, methods):
     """Gap recovery of the median student by case and learner."""
-    units = results.units(experiment)
     learners = results.learners(experiment)
+    cases = list(dict.fromkeys(unit[1] for unit in results.units(experiment)))
+    closed = {
+        (case, learner, method): recovery(results, (experiment, case, learner), method)
+        for _, case, learner in results.units(experiment)
+        for method in methods
+    }
+    closed = {key: found for key, found in closed.items() if found is not None}
     rows = []
-    for case in dict.fromkeys(unit[1] for unit in units):
+    for case in cases:
         for method in methods:
-            row = [case, method]
-            for learner in learners:
-                unit = (experiment, case, learner)
-                known = unit in results.records
-                if known and results.accuracy(unit, method) is not None:
-                    row.append(mean(recovery(results, unit, method), 1.0))
-                else:
-                    row.append("")
-            rows.append(row)
+            found = [closed.get((case, learner, method)) for learner in learners]
+            cells = ["" if values is None else mean(values, 1.0) for values in found]
+            rows.append([case, method, *cells])
     for method in methods:
         row = ["median over tables", method]
         for learner in learners:
             values = [
-                recovery(results, unit, method).mean()
-                for unit in units
-                if unit[2] == learner and results.accuracy(unit, method) is not None
+                found.mean()
+                for (_, of_learner, of_method), found in closed.items()
+                if (of_learner, of_method) == (learner, method)
             ]
             row.append(f"{np.median(values):+.2f}" if values else "")
         rows.append(row)
@@ -404,7 +419,7 @@ def unit_gains(results, experiment, method):
 
 
 def draw_overlap(results, plt):
-    """Gain of ours and of the pooled data by share of common columns."""
+    """Gain of three methods by share of common columns."""
     figure, axis = plt.subplots(figsize=(5, 3.2))
     styles = {
         "ours": ("#d55e00", "o-"),
@@ -440,8 +455,7 @@ def main():
     parser.add_argument("results", type=Path, nargs="+")
     parser.add_argument("--figures", type=Path, default=None, help="folder")
     arguments = parser.parse_args()
-    lines = [line for path in arguments.results for line in path.open()]
-    records = [json.loads(line) for line in lines]
+    records = [record for path in arguments.results for record in read(path)]
     print(report(records))
     if arguments.figures is not None:
         arguments.figures.mkdir(parents=True, exist_ok=True)

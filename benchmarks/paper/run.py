@@ -24,7 +24,7 @@ import numpy as np
 import sklearn
 from methods import ABLATIONS, METHODS
 from problems import EXPERIMENTS, members
-from report import report
+from report import read, report
 from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_limits
 
@@ -103,37 +103,31 @@ def key_of(record):
     return tuple(record[field] for field in fields)
 
 
-def read(path):
-    """Records of a file; a line that was cut off is dropped."""
-    records = []
-    if path.exists():
-        for line in path.read_text().splitlines():
-            try:
-                records.append(json.loads(line))
-            except json.JSONDecodeError:
-                continue
-    return records
-
-
 def main():
     """Command line."""
     names = [*EXPERIMENTS, "ablations"]
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("experiments", nargs="*", choices=[*names, []], metavar="NAME")
+    parser.add_argument("experiments", nargs="*", metavar="NAME", help=", ".join(names))
     parser.add_argument("--out", type=Path, default=None, help="file of results")
     parser.add_argument("--seeds", type=int, default=None, help="default: as listed")
     parser.add_argument("--n-jobs", type=int, default=-1)
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
+    unknown = sorted(set(arguments.experiments) - set(names))
+    if unknown:
+        parser.error(f"{unknown[0]!r} is none of {', '.join(names)}")
     default = "paper_quick.jsonl" if arguments.quick else "paper.jsonl"
     path = arguments.out or Path(default)
     if not arguments.experiments and (arguments.quick or not FASHION_MNIST.exists()):
         print("Without Fashion-MNIST (see benchmarks/README.md).")
         names.remove("fashion")
 
-    done = {key_of(record) for record in read(path)}
+    found = read(path)
+    # a line that was cut off must not swallow the next one
+    path.write_text("".join(json.dumps(record) + "\n" for record in found))
+    done = {key_of(record) for record in found}
     chosen = arguments.experiments or names
     tasks = [
         key

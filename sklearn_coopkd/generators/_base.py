@@ -18,6 +18,9 @@ class GeneratedSamples:
     ``generate(teacher, X, y, X_pool, y_pool, *, random_state=None)`` that returns an
     instance of this class; it is cloned by :class:`CooperativeDistiller`, so it needs
     `get_params` and `set_params` (derive from :class:`sklearn.base.BaseEstimator`).
+    Row i may depend on row i of X, the teacher and the pool, not on other rows of X.
+    Copies of real rows are dropped unless the generator has an attribute
+    ``hands_over_rows = True``.
 
     Attributes
     ----------

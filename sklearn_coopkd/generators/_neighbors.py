@@ -385,7 +385,7 @@ class Neighborhood:
                 moves = np.isfinite(start) & np.isfinite(end) & (start != end)
                 same = ~moves.any(axis=1)
             distance[row[part][same], other[part][same]] = np.inf
-        return distance
+        return _without_noise(distance)
 
 
 def keep_first(key, found, pool, rows, near, distance):
@@ -395,6 +395,16 @@ def keep_first(key, found, pool, rows, near, distance):
     finite = np.isfinite(np.take_along_axis(key, order, axis=1))
     near[rows, :width] = np.where(finite, pool[order], -1)
     distance[rows, :width] = np.take_along_axis(found, order, axis=1)
+
+
+def _without_noise(distance):
+    """Distances to nine digits: equal ones come out equal.
+
+    The last digits of a matrix product depend on how many rows are in it; an anchor
+    must not.
+    """
+    mantissa, exponent = np.frexp(distance)
+    return np.ldexp(np.round(mantissa * 2**30), exponent - 30)
 
 
 def _column_medians(Z):

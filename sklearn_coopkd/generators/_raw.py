@@ -24,6 +24,8 @@ class RawGenerator(BaseEstimator):
     [[1.0], [2.0]]
     """
 
+    hands_over_rows = True
+
     def generate(self, teacher, X, y, X_pool, y_pool, *, random_state=None):
         """Return the rows of X.
 
