@@ -1,6 +1,7 @@
 """Containers: rows and columns of numpy, pandas, polars and CSR.
 
-Only this module and `_codec` know that there is more than one kind of table.
+What needs to know the kind of a table goes here; single cells are in `_columns`, tables
+as numbers in `_codec`, tables in files in `_files`.
 """
 
 from __future__ import annotations
@@ -151,6 +152,19 @@ def row_bytes(X: Any) -> list[bytes]:
     if flat.dtype.kind == "f":
         flat[np.isnan(flat)] = np.nan  # of one sign and payload
     return [row.tobytes() for row in flat]
+
+
+def table_bytes(X: Any) -> bytes:
+    """Something that tells tables apart, the same in every process."""
+    if is_pandas(X):
+        from pandas.util import hash_pandas_object
+
+        return hash_pandas_object(X, index=False).to_numpy().tobytes()
+    if is_polars(X):
+        return X.hash_rows(seed=0).to_numpy().tobytes()
+    if not sparse.issparse(X) and X.dtype.kind == "O":
+        return repr(X.tolist()).encode()
+    return b"".join(row_bytes(X))
 
 
 def row_hashes(X: Any) -> list[int]:

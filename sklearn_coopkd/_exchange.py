@@ -12,7 +12,6 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -31,10 +30,8 @@ from sklearn_coopkd._containers import (
     as_table,
     check_alike,
     concat_rows,
-    is_pandas,
-    is_polars,
     n_rows,
-    row_bytes,
+    table_bytes,
     take_rows,
 )
 from sklearn_coopkd._deficiency import correct_rows, deficient_rows
@@ -196,9 +193,9 @@ def make_lessons(
         rows = part[wanted[part]]
         if not len(rows):
             continue
-        # anchors, too, are rows that this teacher was fitted with
-        is_frozen = len(part) == len(y)
-        pool = np.flatnonzero((fold != fold[part[0]]) | is_frozen)
+        # anchors, too, are rows that this teacher was fitted with; a guest has none
+        is_guest = isinstance(teacher, FrozenEstimator)
+        pool = np.flatnonzero((fold != fold[part[0]]) | is_guest)
         if weight is not None:
             pool = pool[weight[pool] > 0]
         samples = make_samples(
@@ -380,17 +377,7 @@ class _Taught:
 
 def _source_ids(X: Any) -> np.ndarray:
     """A number for each row, the same in every process, that does not tell the row."""
-    if is_pandas(X):
-        from pandas.util import hash_pandas_object
-
-        cells = hash_pandas_object(X, index=False).to_numpy().tobytes()
-    elif is_polars(X):
-        cells = X.hash_rows(seed=0).to_numpy().tobytes()
-    elif not sparse.issparse(X) and X.dtype.kind == "O":
-        cells = repr(X.tolist()).encode()
-    else:
-        cells = b"".join(row_bytes(X))
-    key = blake2b(cells, digest_size=32).digest()
+    key = blake2b(table_bytes(X), digest_size=32).digest()
     ids = [
         blake2b(row.to_bytes(8, "little"), key=key, digest_size=8).digest()
         for row in range(n_rows(X))

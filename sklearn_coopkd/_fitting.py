@@ -165,10 +165,10 @@ def fit_and_answer(member, data, rows, asked, lesson):
             model = member.estimator
         else:
             model = _fit(member, X, y, classes, sample_weight, rows, lesson)
-        teller = Responder(model, classes, None, member.columns)
-        told = [teller.predict_proba(take_rows(X, part)) for part in asked]
+        responder = Responder(model, classes, None, member.columns)
+        answers = [responder.predict_proba(take_rows(X, part)) for part in asked]
         if not member.is_frozen and not len(rows) and lesson is None:
-            told = [np.zeros_like(proba) for proba in told]  # right about nothing
+            answers = [np.zeros_like(proba) for proba in answers]  # right about nothing
     except Exception as error:
         try:
             pickle.loads(pickle.dumps(error))
@@ -177,7 +177,7 @@ def fit_and_answer(member, data, rows, asked, lesson):
         return MemberFailure(member.name, error)
     rows = np.concatenate([np.empty(0, dtype=np.intp), *asked])
     order = np.argsort(rows, kind="stable")
-    proba = np.concatenate([np.empty((0, len(classes))), *told])[order]
+    proba = np.concatenate([np.empty((0, len(classes))), *answers])[order]
     return Fitted(model, rows[order], proba, lesson, member.columns)
 
 

@@ -104,7 +104,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Generation:
-    """What generators made for one lesson."""
+    """How many samples generators made for one lesson."""
 
     n_requested: int
     n_reached: int
@@ -463,13 +463,12 @@ class _Loop:
         weight = [self.problem.weights(here).sum() for _, here in parts]
         scores = []
         for j in range(len(self.members)):
-            told = [(models[exclusion][j], here) for exclusion, here in parts]
-            answers = [fitted.answers(here) for fitted, here in told]
+            answers = [models[exclusion][j].answers(here) for exclusion, here in parts]
             if self.sites.n_places > 1:
                 answers = self._calibrated(answers, [here for _, here in parts])
             of_parts = [
-                self._score(fitted, here, proba)
-                for (fitted, here), proba in zip(told, answers)
+                self._score(models[exclusion][j], here, proba)
+                for (exclusion, here), proba in zip(parts, answers)
             ]
             scores.append(np.average(of_parts, weights=weight))
         return np.array(scores)
@@ -504,19 +503,19 @@ class _Loop:
                     correct_rows(self.full[r][base][j].answers(rows)[None], y_idx)[0]
                     for r in (round_ - 1, round_)
                 )
-                for k, of_kind in enumerate(self._kinds(j, rows)):
-                    change[k, j] += (after * 1.0 - before) @ of_kind
-                    weight[k, j] += of_kind.sum()
+                for k, of_part in enumerate(self._own_and_other(j, rows)):
+                    change[k, j] += (after * 1.0 - before) @ of_part
+                    weight[k, j] += of_part.sum()
         return (change / np.maximum(weight, 1e-12)).mean(axis=0) < -HARM
 
-    def _kinds(self, j: int, rows: np.ndarray):
-        """Weights of the rows that a member owns, and of the others."""
+    def _own_and_other(self, j: int, rows: np.ndarray):
+        """Weights of the rows that are a member's, 0 for others; and the reverse."""
         weight, owned = self.problem.weights(rows), self.sites.owns[j, rows]
         return weight * owned, weight * ~owned
 
     def _score(self, fitted: Fitted, rows: np.ndarray, proba: np.ndarray) -> float:
-        view = fitted.responder(self.problem.classes, proba)
-        return self.problem.scorer(view, rows)
+        responder = fitted.responder(self.problem.classes, proba)
+        return self.problem.scorer(responder, rows)
 
     # the whole run
 
