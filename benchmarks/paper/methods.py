@@ -181,7 +181,8 @@ def _augmented(problem, members, augment):
     for name, member in members.items():
         X, y = _own(problem, name)
         prepare = clone(member[:-1]).fit(X)
-        classifier = clone(member[-1]).fit(*augment(prepare.transform(X), y))
+        Z = np.asarray(prepare.transform(X))  # (a member may prepare nothing)
+        classifier = clone(member[-1]).fit(*augment(Z, y))
         asks.append(_asking(problem, name, make_pipeline(prepare, classifier)))
     return Outcome(asks)
 
