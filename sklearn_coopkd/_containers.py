@@ -252,8 +252,8 @@ def check_alike(X: Any, other: Any, name: str, other_name: str) -> None:
     """
     if type(X) is not type(other):
         raise ValueError(
-            f"{other_name} must be a container of the kind of {name}, a "
-            f"{type(X).__name__}; got a {type(other).__name__}."
+            f"{other_name} must be a container of the kind of {name}, "
+            f"{_kind(X)}; got {_kind(other)}."
         )
     if X.shape[1] != other.shape[1] and not hasattr(X, "columns"):
         raise ValueError(
@@ -278,6 +278,11 @@ def check_alike(X: Any, other: Any, name: str, other_name: str) -> None:
         raise ValueError(
             f"{other_name} must have the dtype of {name}, {X.dtype}; got {other.dtype}."
         )
+
+
+def _kind(X: Any) -> str:
+    """Name of a type with its library: there are two called DataFrame."""
+    return f"{type(X).__module__.split('.')[0]}.{type(X).__name__}"
 
 
 def _few(names: list[Any]) -> str:

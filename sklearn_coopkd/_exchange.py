@@ -278,8 +278,8 @@ def learn(
     Raises
     ------
     ValueError
-        If a parameter cannot be used, the student is frozen, or lessons do not fit X
-        and y.
+        If a parameter cannot be used, the student is frozen, there are no lessons, or
+        they do not fit X and y.
 
     TypeError
         If `lessons` are something else.
@@ -304,6 +304,11 @@ def learn(
             "FrozenEstimator. Give the estimator inside, `student.estimator`."
         )
     _check_classifier(student, "student")
+    if not as_list(lessons):
+        raise ValueError(
+            f"`lessons` must be Lessons or a list of some; got {lessons!r}. Lessons "
+            "without samples will do."
+        )
     lesson = _as_lesson(_fitting(lessons, X, y))
     if lesson is not None:
         lesson = replace(lesson, weight=pseudo_weight * lesson.weight)

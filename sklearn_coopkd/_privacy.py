@@ -33,7 +33,7 @@ def privacy_report(made: Any, X: Any) -> dict[str, Any]:
         "distance_among_rows": [np.nan] * 3,
         "share_closer": np.nan,
     }
-    Z_real = Z[np.sort(list(distinct.values()))]
+    Z_real = Z[np.array(sorted(distinct.values()), dtype=np.intp)]
     if Z_real.shape[0] > 1:
         points = _points(codec, Z_real, Z_real)
         near = NearestNeighbors(n_neighbors=2).fit(points)

@@ -30,7 +30,7 @@ from sklearn_coopkd._reports import join_reports
 FORMAT = "sklearn_coopkd lessons 1"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Lessons:
     """Pseudo-samples on their way from the site that made them to a student.
 
@@ -60,6 +60,9 @@ class Lessons:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def __repr__(self) -> str:
+        return f"Lessons({len(self)} samples, {self.report!r})"
 
     def capped(self, n_samples: int, random_state: Any = None) -> Lessons:
         """At most `n_samples` of them, drawn without replacement.

@@ -554,6 +554,18 @@ def test_privacy_report_without_samples():
     assert make(X).privacy_report(X)["rare_values"] == {1: [1.5]}
 
 
+def test_privacy_report_against_no_rows():
+    X = pd.DataFrame(np.eye(2))
+    report = make(X).privacy_report(X[:0])
+    assert report["n_copies"] == 0
+    assert np.isnan(report["distance"]).all()
+
+
+def test_lessons_tell_what_they_are():
+    assert repr(make(np.eye(2))) == "Lessons(2 samples, {'n_success': 2})"
+    assert make(np.eye(2)) != make(np.eye(2))  # told apart by identity
+
+
 def test_privacy_report_of_another_table():
     made = make(pd.DataFrame({"a": [0.0], "b": [1.0]}))
     with pytest.raises(ValueError, match="`X` must have the columns of the lessons"):
@@ -605,11 +617,13 @@ def test_labels_of_another_kind_than_a_models_classes(sites):
         ({"lessons": make(FRAME)}, ValueError, "must be a container of the kind"),
         ({"lessons": make(np.ones((2, 64)), ["a", "b"])}, ValueError, "labels"),
         ({"lessons": "lessons.zip"}, TypeError, "Read a file with"),
+        ({"lessons": None}, ValueError, "got None"),
+        ({"lessons": []}, ValueError, "Lessons without samples"),
     ],
 )
 def test_lessons_that_cannot_be_learned(sites, change, error, match):
     X, y = sites["a"]
-    call = {"student": bayes(), "X": X, "y": y, "lessons": None} | change
+    call = {"student": bayes(), "X": X, "y": y, "lessons": make(X[:0])} | change
     with pytest.raises(error, match=match):
         learn(**call)
 
