@@ -69,6 +69,21 @@ from sklearn_coopkd.generators import QuintessentialGenerator
 AUTO = {"max_iter": (1, 3), "peer_selection": ("best", "all")}
 
 
+def _check_known_classes(members, classes):
+    """Warn if a model that is not fitted again knows none of the labels."""
+    for member in members:
+        known = (
+            getattr(member.estimator, "classes_", None) if member.is_frozen else None
+        )
+        if known is not None and not set(known.tolist()) & set(classes.tolist()):
+            warnings.warn(
+                f"The frozen member {member.name!r} knows none of the labels in `y`; "
+                f"it can teach nobody. Its classes are {known[:5].tolist()}, those of "
+                f"`y` {classes[:5].tolist()}. Fit it with the labels that `y` has.",
+                stacklevel=4,
+            )
+
+
 def _check_no_metadata(members):
     """Raise if metadata of rows would reach another site with the pseudo-samples."""
     for member in members:
@@ -444,6 +459,7 @@ class CooperativeDistiller(
             for name, estimator, member_seed in zip(names, all_estimators, seeds)
             if estimator != "drop"
         ]
+        _check_known_classes(members, self.classes_)
         if sites is None:
             ownership = one_table(len(members), len(y))
         else:

@@ -120,6 +120,11 @@ def make_folds(
     """
     splitter = check_splitter(cv, y)
     if sites.n_places > 1 and (cv is None or isinstance(cv, Integral)):
+        if split_params.get("groups") is not None:
+            raise ValueError(
+                f"`groups` would not be used: `cv`={cv!r} splits the rows of each site "
+                "without them. Give a splitter that uses groups, such as GroupKFold."
+            )
         splits = _split_places(sites, y, splitter.get_n_splits())
     else:
         splits = list(splitter.split(X, y, **split_params))

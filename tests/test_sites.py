@@ -112,6 +112,12 @@ def test_folds_and_hold_out_of_a_site_do_not_know_of_other_sites(validation):
     assert (one.test[:, ~mine] != two.test[:, ~mine]).any()
 
 
+def test_groups_that_no_splitter_would_use_are_refused(semi_experts):
+    X, y, site, _, _ = semi_experts
+    with pytest.raises(ValueError, match="`groups` would not be used"):
+        CooperativeDistiller(make_sites_members()).fit(X, y, sites=site, groups=y)
+
+
 def test_a_site_that_cannot_spare_a_row_holds_none_out():
     sites = make_sites(["a"] * 20 + ["b"], ["a", "b"], [False, False], 21)
     y = np.arange(21) % 2

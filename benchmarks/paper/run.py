@@ -47,6 +47,8 @@ ABLATED = [
 def run(experiment, case, learner, seed, group, method):
     """The record of one method on one problem."""
     warnings.simplefilter("ignore")
+    # a network takes an interrupt for the end of its training
+    warnings.filterwarnings("error", "Training interrupted")
     record = {
         "experiment": experiment,
         "case": case,
