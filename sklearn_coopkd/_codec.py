@@ -202,7 +202,7 @@ class TableCodec:
         for begin in range(0, n_rows(X), max(1, step)):
             part = np.arange(begin, min(begin + step, n_rows(X)))
             Z = self.Z if rows is None else self.encode(take_rows(X, part))
-            self.keys.update(row_hashes(Z))
+            self.keys.update(row_hashes(Z).tolist())
             if not flags.any():
                 continue
             if sparse.issparse(Z):

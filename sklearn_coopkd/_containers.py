@@ -6,6 +6,7 @@ as numbers in `_codec`, tables in files in `_files`.
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from numbers import Integral, Real
 from typing import Any
 
@@ -154,82 +155,63 @@ def row_bytes(X: Any) -> list[bytes]:
     return [row.tobytes() for row in flat]
 
 
-def table_bytes(X: Any) -> bytes:
-    """Something that tells tables apart, the same in every process."""
-    if is_pandas(X):
-        from pandas.util import hash_pandas_object
-
-        return hash_pandas_object(X, index=False).to_numpy().tobytes()
-    if is_polars(X):
-        return X.hash_rows(seed=0).to_numpy().tobytes()
-    if not sparse.issparse(X) and X.dtype.kind == "O":
-        return repr(X.tolist()).encode()
-    return b"".join(row_bytes(X))
+def row_hashes(X: Any) -> np.ndarray:
+    """A 64-bit key for each row of a numeric array or CSR."""
+    return _digests(row_bytes(X))
 
 
-def row_hashes(X: Any) -> list[int]:
-    """A 64-bit key for each row of a numeric array or CSR; valid in this process."""
-    return [hash(key) for key in row_bytes(X)]
+def _digests(rows: list[bytes]) -> np.ndarray:
+    digests = [blake2b(row, digest_size=8).digest() for row in rows]
+    return np.frombuffer(b"".join(digests), dtype="<i8").astype(np.int64)
 
 
 def row_keys(X: Any) -> np.ndarray:
-    """One hashable key per row: equal rows, and only those, share a key.
+    """A 64-bit key for each row: equal rows, and only those, share a key.
 
     Objects are equal as in Python (1, 1.0 and True), missing ones of any kind among
-    themselves. Keys of different calls compare within one process, for containers of
-    the same kind and dtypes.
+    themselves; what is neither number nor text is compared by its `repr`. Keys compare
+    between containers of the same kind and dtypes, in any process.
     """
     if is_pandas(X):
         from pandas.util import hash_pandas_object
 
-        return hash_pandas_object(_with_hashed_objects(X), index=False).to_numpy()
+        return hash_pandas_object(_with_object_keys(X), index=False).to_numpy()
     if is_polars(X):
         import polars as pl
 
         # (codes of categories mean something else in every frame)
         texts = pl.col(pl.Categorical, pl.Enum).cast(pl.String)
         return X.with_columns(texts).hash_rows(seed=0).to_numpy()
-    if not sparse.issparse(X) and X.dtype.kind == "O":
-        hashed = [hash(tuple(map(_object_key, row))) for row in X.tolist()]
-        return np.array(hashed, dtype=np.int64)
-    return np.array(row_hashes(X), dtype=np.int64)
+    if not sparse.issparse(X) and X.dtype.kind in "OUS":
+        rows = [[_object_key(cell) for cell in row] for row in X.tolist()]
+        return _digests([repr(row).encode(errors="surrogatepass") for row in rows])
+    return row_hashes(X)
 
 
-def _with_hashed_objects(X: Any) -> Any:
-    """A pandas frame with integers in place of Python objects (pandas: by `str`)."""
+def _with_object_keys(X: Any) -> Any:
+    """A pandas frame with texts in place of Python objects (pandas: by `str`)."""
     import pandas as pd
 
-    objects = [
-        j
-        for j, dtype in enumerate(X.dtypes)
-        if isinstance(dtype, np.dtype) and dtype.kind == "O"
-    ]
-    if not objects:
-        return X
-    columns = {
-        j: (
-            np.array([hash(_object_key(cell)) for cell in X.iloc[:, j].tolist()])
-            if j in objects
-            else X.iloc[:, j].array
-        )
-        for j in range(X.shape[1])
-    }
+    columns = {}
+    for j, dtype in enumerate(X.dtypes):
+        cells = X.iloc[:, j]
+        if isinstance(dtype, np.dtype) and dtype.kind == "O":
+            keys = [_object_key(cell) for cell in cells.tolist()]
+            columns[j] = np.array(keys, dtype=object)
+        else:
+            columns[j] = cells.array
     return pd.DataFrame(columns, index=X.index)
 
 
-def _object_key(cell: Any) -> Any:
-    """Something hashable that is equal for equal cells, and hashed apart otherwise."""
+def _object_key(cell: Any) -> str:
+    """A text that is the same for equal cells, and another for others."""
     if cell is None or is_missing(cell):
-        return None
+        return ""
     if isinstance(cell, Integral) and abs(int(cell)) > 2**53:
         return str(int(cell))
     if isinstance(cell, (Real, np.bool_)):
-        return (float(cell) + 0.0).hex()  # (Python hashes -1 and -2 alike)
-    try:
-        hash(cell)
-    except TypeError:
-        return repr(cell)
-    return cell
+        return (float(cell) + 0.0).hex()
+    return repr(str(cell) if isinstance(cell, str) else cell)
 
 
 def is_missing(value: Any) -> bool:
@@ -253,31 +235,46 @@ def check_alike(X: Any, other: Any, name: str, other_name: str) -> None:
     if type(X) is not type(other):
         raise ValueError(
             f"{other_name} must be a container of the kind of {name}, "
-            f"{_kind(X)}; got {_kind(other)}."
+            f"{_kind(X)}; got {_kind(other)}. Convert one of them."
         )
     if X.shape[1] != other.shape[1] and not hasattr(X, "columns"):
         raise ValueError(
             f"{other_name} must have the {X.shape[1]} columns of {name}; got "
-            f"{other.shape[1]}."
+            f"{other.shape[1]}. Give both tables the same columns."
         )
     names, others = column_names(X), column_names(other)
     if names != others:
         raise ValueError(
-            f"{other_name} must have the columns of {name}, in their order: "
-            f"{_few(names)}; got {_few(others)}."
+            f"{other_name} must have the columns of {name}, in their order; "
+            f"{_difference(names, others)}. Give both tables the same columns."
         )
     if hasattr(X, "dtypes"):
         for column, one, two in zip(names, X.dtypes, other.dtypes):
             if one != two:
                 raise ValueError(
                     f"{other_name} must have the dtypes of {name}; column {column!r} "
-                    f"is {two!r}, not {one!r}. Give all tables the same dtypes, and "
-                    "categories in the same order."
+                    f"is {two!r}, not {one!r}. Give the column one dtype everywhere, "
+                    "of categories the same ones (ordered ones in the same order)."
                 )
     elif X.dtype != other.dtype and not X.dtype.kind == other.dtype.kind in ("U", "S"):
         raise ValueError(
-            f"{other_name} must have the dtype of {name}, {X.dtype}; got {other.dtype}."
+            f"{other_name} must have the dtype of {name}, {X.dtype}; got "
+            f"{other.dtype}. Convert one of them with `astype`."
         )
+
+
+def _difference(names: list[Any], others: list[Any]) -> str:
+    """What distinguishes two lists of column names."""
+    absent = [name for name in names if name not in others]
+    added = [name for name in others if name not in names]
+    if absent:
+        return f"it lacks {_few(absent)}"
+    if added:
+        return f"{_few(added)} should not be there"
+    if len(names) != len(others):
+        return "a column is repeated"
+    k = next(k for k, (one, two) in enumerate(zip(names, others)) if one != two)
+    return f"column {k} is {others[k]!r}, not {names[k]!r}"
 
 
 def _kind(X: Any) -> str:
@@ -287,8 +284,8 @@ def _kind(X: Any) -> str:
 
 def _few(names: list[Any]) -> str:
     """A list of names, cut short."""
-    shown = ", ".join(repr(name) for name in names[:20])
-    return f"{shown}, ... ({len(names)} columns)" if len(names) > 20 else shown
+    shown = ", ".join(repr(name) for name in names[:5])
+    return f"{shown}, ... ({len(names)} columns)" if len(names) > 5 else shown
 
 
 def resolve_columns(X: Any, columns: Any, parameter: str) -> np.ndarray:

@@ -50,16 +50,24 @@ from sklearn_coopkd._containers import (
     take_columns,
     take_rows,
 )
-from sklearn_coopkd._fitting import MAX_SEED, make_member, seeded, weight_keyword
-from sklearn_coopkd._folds import make_folds
+from sklearn_coopkd._fitting import (
+    MAX_SEED,
+    check_known_classes,
+    check_no_metadata,
+    make_member,
+    seeded,
+    weight_keyword,
+)
+from sklearn_coopkd._folds import make_folds, warn_of_members_without_rows
 from sklearn_coopkd._peers import PEER_SELECTIONS
+from sklearn_coopkd._problem import Problem
 from sklearn_coopkd._responses import (
     apply_temperature,
     class_proba,
     fit_temperature,
     response_method,
 )
-from sklearn_coopkd._rounds import Problem, run_rounds
+from sklearn_coopkd._rounds import run_rounds
 from sklearn_coopkd._scoring import make_fold_scorer, routable_scorer
 from sklearn_coopkd._sites import make_sites, one_table
 from sklearn_coopkd.generators import QuintessentialGenerator
@@ -67,34 +75,6 @@ from sklearn_coopkd.generators import QuintessentialGenerator
 # On one table, and between sites. Between sites a model lacks what no single round
 # brings, and every peer has seen other rows; see docs/benchmarks.md.
 AUTO = {"max_iter": (1, 3), "peer_selection": ("best", "all")}
-
-
-def _check_known_classes(members, classes):
-    """Warn if a model that is not fitted again knows none of the labels."""
-    for member in members:
-        known = (
-            getattr(member.estimator, "classes_", None) if member.is_frozen else None
-        )
-        if known is not None and not set(known.tolist()) & set(classes.tolist()):
-            warnings.warn(
-                f"The frozen member {member.name!r} knows none of the labels in `y`; "
-                f"it can teach nobody. Its classes are {known[:5].tolist()}, those of "
-                f"`y` {classes[:5].tolist()}. Fit it with the labels that `y` has.",
-                stacklevel=4,
-            )
-
-
-def _check_no_metadata(members):
-    """Raise if metadata of rows would reach another site with the pseudo-samples."""
-    for member in members:
-        if member.params:
-            name = next(iter(member.params))
-            raise ValueError(
-                f"The member {member.name!r} requests the metadata {name!r}. Between "
-                "sites it would be given what belongs to rows of others, with the "
-                "pseudo-samples made from them. Switch the request off with "
-                f"`set_fit_request({name}=False)`; `sample_weight` alone may be used."
-            )
 
 
 def _final_has(method):
@@ -195,7 +175,8 @@ class CooperativeDistiller(
         :class:`sklearn.ensemble.StackingClassifier`; None: 3 stratified folds. The
         number of fits grows with the square of the number of folds if
         ``validation="cross-fit"``, linearly otherwise. Between sites an int or None
-        splits the rows of each site by itself.
+        splits the rows of each site by itself; a splitter sees the whole table, and
+        should leave each site rows to train on in every split.
 
     views : dict of str to columns, default=None
         The columns that a member sees, for those that do not see all: names,
@@ -459,7 +440,7 @@ class CooperativeDistiller(
             for name, estimator, member_seed in zip(names, all_estimators, seeds)
             if estimator != "drop"
         ]
-        _check_known_classes(members, self.classes_)
+        check_known_classes(members, self.classes_)
         if sites is None:
             ownership = one_table(len(members), len(y))
         else:
@@ -469,7 +450,7 @@ class CooperativeDistiller(
                 [member.is_frozen for member in members],
                 len(y),
             )
-            _check_no_metadata(members)
+            check_no_metadata(members)
         folds = make_folds(
             X,
             y,
@@ -479,6 +460,9 @@ class CooperativeDistiller(
             split_params=dict(routed.cv.split),
             seed=seed,
         )
+        if sites is not None:
+            names_of_members = [member.name for member in members]
+            warn_of_members_without_rows(folds, ownership, names_of_members)
         scorer = make_fold_scorer(
             self, self.scoring, X, y, self.classes_, dict(routed.scoring.score)
         )

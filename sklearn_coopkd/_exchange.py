@@ -31,7 +31,7 @@ from sklearn_coopkd._containers import (
     check_alike,
     concat_rows,
     n_rows,
-    table_bytes,
+    row_keys,
     take_rows,
 )
 from sklearn_coopkd._deficiency import correct_rows, deficient_rows
@@ -53,7 +53,13 @@ from sklearn_coopkd._lessons import (
 )
 from sklearn_coopkd._reports import join_reports
 from sklearn_coopkd._responses import Responder
-from sklearn_coopkd._transport import Lessons, as_lesson, as_list, check_same_labels
+from sklearn_coopkd._transport import (
+    Lessons,
+    as_lesson,
+    as_list,
+    check_parts,
+    check_same_labels,
+)
 from sklearn_coopkd.generators import QuintessentialGenerator
 
 
@@ -81,7 +87,8 @@ def make_lessons(
 
     student : classifier
         A fitted model from elsewhere that has not seen X, asked as it is. One that
-        is not fitted lives here: it is fitted on parts of X, y as the teacher.
+        is not fitted lives here: it is fitted on parts of X, y as the teacher. One
+        that was fitted with X gets nearly all of it right, and learns nothing.
 
     X : container of shape (n_samples, n_features)
         Rows that the lesson is made from; no other rows are read.
@@ -174,8 +181,8 @@ def make_lessons(
     y_idx = np.searchsorted(classes, y)
     data = (X, y, classes, weight)
     teachers = _answering(teacher, "teacher", data, fold, taught, seed)
-    asked_as_is = isinstance(student, FrozenEstimator) or _is_fitted(student)
-    student = FrozenEstimator(student) if asked_as_is else student
+    if not isinstance(student, FrozenEstimator) and _is_fitted(student):
+        student = FrozenEstimator(student)
     students = _answering(student, "student", data, fold, taught, seed)
 
     proba = np.zeros((2, len(y), len(classes)))
@@ -304,12 +311,13 @@ def learn(
             "FrozenEstimator. Give the estimator inside, `student.estimator`."
         )
     _check_classifier(student, "student")
-    if not as_list(lessons):
+    found = _fitting(lessons, X, y)
+    if not found:
         raise ValueError(
             f"`lessons` must be Lessons or a list of some; got {lessons!r}. Lessons "
             "without samples will do."
         )
-    lesson = _as_lesson(_fitting(lessons, X, y))
+    lesson = _as_lesson(found)
     if lesson is not None:
         lesson = replace(lesson, weight=pseudo_weight * lesson.weight)
     known = y if lesson is None else np.concatenate([y, lesson.y])
@@ -339,7 +347,10 @@ def _checked(X, y, sample_weight):
 
 def _check_classifier(model, role):
     if not is_classifier(model):
-        raise ValueError(f"`{role}` must be a classifier; got {type(model).__name__}.")
+        raise ValueError(
+            f"`{role}` must be a classifier; got {type(model).__name__}. Give an "
+            "estimator of scikit-learn's kind, fitted or not."
+        )
 
 
 def _check_model(model, role, y):
@@ -354,14 +365,16 @@ def _fitting(lessons: Any, X: Any, y: np.ndarray) -> list[Lessons]:
     """Lessons as a list; raises ValueError if they do not fit the rows here."""
     found = as_list(lessons)
     for one in found:
+        check_parts(one)
         check_alike(X, one.X, "`X`", "the lessons' table")
         check_same_labels(y, one.y, "`y`", "the lessons' `y`")
-    return [one for one in found if len(one)]
+    return found
 
 
 def _as_lesson(lessons: list[Lessons]) -> Lesson | None:
-    """Lessons as what members are fitted with."""
-    return distinct(join([as_lesson(one) for one in lessons])) if lessons else None
+    """Lessons as what members are fitted with; None without a sample."""
+    parts = [as_lesson(one) for one in lessons if len(one)]
+    return distinct(join(parts)) if parts else None
 
 
 class _Taught:
@@ -377,12 +390,12 @@ class _Taught:
             one.select(np.flatnonzero(~np.isin(one.source, self.ids[rows])))
             for one in self.lessons
         ]
-        return _as_lesson([one for one in left if len(one)])
+        return _as_lesson(left)
 
 
 def _source_ids(X: Any) -> np.ndarray:
     """A number for each row, the same in every process, that does not tell the row."""
-    key = blake2b(table_bytes(X), digest_size=32).digest()
+    key = blake2b(row_keys(X).tobytes(), digest_size=32).digest()
     ids = [
         blake2b(row.to_bytes(8, "little"), key=key, digest_size=8).digest()
         for row in range(n_rows(X))

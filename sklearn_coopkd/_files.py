@@ -82,6 +82,8 @@ def read_table(file: zipfile.ZipFile, name: str) -> Any:
         j: _read_column(file, f"{name}/{j}", column)
         for j, column in enumerate(about["columns"])
     }
+    if any(len(column) != about["n_rows"] for column in columns.values()):
+        raise ValueError("a column is shorter or longer than the table")
     frame = pd.DataFrame(columns, index=range(about["n_rows"]))
     frame.columns = pd.Index([_name_back(c["name"]) for c in about["columns"]])
     frame.columns.names = about["levels"]

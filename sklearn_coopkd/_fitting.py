@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,6 +121,34 @@ def make_member(
         )
         keyword = "sample_weight" if direct and not routes else None
     return Member(name, estimator, params, keyword, uses_sample_weight, columns)
+
+
+def check_known_classes(members: list[Member], classes: np.ndarray) -> None:
+    """Warn if a model that is not fitted again knows none of the labels."""
+    for member in members:
+        known = (
+            getattr(member.estimator, "classes_", None) if member.is_frozen else None
+        )
+        if known is not None and not set(known.tolist()) & set(classes.tolist()):
+            warnings.warn(
+                f"The frozen member {member.name!r} knows none of the labels in `y`; "
+                f"it can teach nobody. Its classes are {known[:5].tolist()}, those of "
+                f"`y` {classes[:5].tolist()}. Fit it with the labels that `y` has.",
+                stacklevel=4,
+            )
+
+
+def check_no_metadata(members: list[Member]) -> None:
+    """Raise if metadata of rows would reach another site with the pseudo-samples."""
+    for member in members:
+        if member.params:
+            name = next(iter(member.params))
+            raise ValueError(
+                f"The member {member.name!r} requests the metadata {name!r}. Between "
+                "sites it would be given what belongs to rows of others, with the "
+                "pseudo-samples made from them. Switch the request off with "
+                f"`set_fit_request({name}=False)`; `sample_weight` alone may be used."
+            )
 
 
 def seeded(estimator: Any, seed: int) -> Any:

@@ -172,6 +172,21 @@ def make_folds(
     return replace(folds, gates=gates)
 
 
+def warn_of_members_without_rows(folds: Folds, sites: Sites, names: list[str]) -> None:
+    """Warn if a fold leaves a member that has rows none to be fitted with."""
+    for k in folds.inner:
+        for name, owned in zip(names, sites.owns):
+            if owned.any() and not (owned & folds.train[k]).any():
+                warnings.warn(
+                    f"`cv` leaves the member {name!r} no rows of its own in split {k}: "
+                    "there it knows only what others teach it, and is judged by that. "
+                    "Use an int, or a splitter that leaves each site some rows in "
+                    "every split.",
+                    stacklevel=4,
+                )
+                return
+
+
 def place_folds(y: np.ndarray, n_folds: int) -> np.ndarray:
     """A fold for each row of one place: the rows of a class are dealt out in turn."""
     fold = np.empty(len(y), dtype=np.intp)

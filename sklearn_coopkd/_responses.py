@@ -54,6 +54,11 @@ def class_proba(estimator: Any, X: Any, classes: np.ndarray) -> np.ndarray:
     proba : ndarray of shape (n_rows, n_classes)
         Without `predict_proba`: the softmax of the decision values; without those
         either: 1 for the predicted class.
+
+    Raises
+    ------
+    ValueError
+        If the estimator answers in another shape, or with NaN or infinity.
     """
     if n_rows(X) == 0:
         return np.empty((0, len(classes)))
@@ -77,6 +82,13 @@ def class_proba(estimator: Any, X: Any, classes: np.ndarray) -> np.ndarray:
             f"{type(estimator).__name__}.{method} must return one row per row of X and "
             f"one column per class, {(n_rows(X), len(known))}; got shape "
             f"{values.shape}."
+        )
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
+        raise ValueError(
+            f"{type(estimator).__name__}.{method} must return finite numbers; got "
+            f"{values[row].tolist()} for row {row} of {n_rows(X)}. Scale the columns, "
+            "or leave the estimator out."
         )
     if len(known) == len(classes) and np.array_equal(known, classes):
         return values.astype(np.float64, copy=False)

@@ -15,7 +15,6 @@ of the fold. Each fit serves every base that needs it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +24,8 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn_coopkd._containers import concat_rows, take_rows
 from sklearn_coopkd._deficiency import correct_rows, deficient_rows
 from sklearn_coopkd._fitting import Fitted, Member, MemberFailure, fit_and_answer
-from sklearn_coopkd._folds import Exclusion, Folds
+from sklearn_coopkd._folds import Exclusion
+from sklearn_coopkd._gate import harmed, mean_scores
 from sklearn_coopkd._lessons import (
     Lesson,
     capped,
@@ -36,12 +36,9 @@ from sklearn_coopkd._lessons import (
     seen_keys,
     selected,
 )
+from sklearn_coopkd._problem import Problem
 from sklearn_coopkd._reports import join_reports
 from sklearn_coopkd._responses import apply_temperature, fit_temperature
-from sklearn_coopkd._sites import Sites
-
-# Between sites: share of rows by which a student may be wrong more often than before.
-HARM = 0.01
 
 
 @dataclass(frozen=True)
@@ -62,35 +59,6 @@ class RoundsResult:
     initial_responses: np.ndarray  # the same of the members before teaching
     is_current: bool  # False: `responses` are those of the round before the last
     columns: list[np.ndarray | None]  # mask of the columns each one sees; None: all
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Everything the loop works on; never changed."""
-
-    X: Any
-    y: np.ndarray  # original labels
-    y_idx: np.ndarray
-    classes: np.ndarray
-    sample_weight: np.ndarray | None
-    folds: Folds
-    sites: Sites
-    deficiency: str
-    peer_selection: Any
-    generator: Any
-    pseudo_weight: float
-    max_pseudo: float | None
-    max_iter: int
-    tol: float
-    scorer: Callable[..., float]
-    on_failure: str
-    seed: int
-    report: Callable[[str], None]
-
-    def weights(self, rows: np.ndarray) -> np.ndarray:
-        if self.sample_weight is None:
-            return np.ones(len(rows))
-        return self.sample_weight[rows]
 
 
 @dataclass(frozen=True)
@@ -382,15 +350,20 @@ class _Loop:
         return is_real
 
     def _real_keys(self, base, place, columns) -> np.ndarray:
-        """Keys of the rows of a place and of all that its owners have."""
+        """Keys of the rows of a place and of all that its owners have.
+
+        Delivered lessons hold none of them, held-out rows among them: here privacy
+        comes before a gate that knows nothing.
+        """
         key = base, place, None if columns is None else columns.tobytes()
         if key not in self.real_keys:
             is_there = self.sites.place == place
             owners = self.sites.owns[:, is_there.argmax()]
             is_known = is_there | self.sites.owns[owners].any(axis=0)
-            if base != self.folds.root:  # what is judged must not know of the rest
-                is_known &= np.isin(np.arange(len(is_known)), self.folds.rows(base))
             rows = np.flatnonzero(is_known)
+            if base != self.folds.root:
+                # what a fold holds must not decide about students that it judges
+                rows = np.intersect1d(rows, self.folds.rows(base))
             self.real_keys[key] = seen_keys(take_rows(self.problem.X, rows), columns)
         return self.real_keys[key]
 
@@ -442,81 +415,6 @@ class _Loop:
         lesson = capped(lesson, self.problem.max_pseudo, n_own, self.problem.seed)
         return lesson if len(lesson.y) else None
 
-    # judging
-
-    def mean_scores(self, judged, models) -> np.ndarray:
-        """Score of each member on held-out rows of all places, averaged by weight.
-
-        `judged` has the fold that each exclusion is judged on, `models` the members
-        without that fold. Between sites answers are calibrated first, each member's by
-        one temperature: a model is overconfident about rows of other sites, whether
-        it has been taught or not, and the price of that hides how much it learned.
-        """
-        parts = []
-        for exclusion, fold in judged.items():
-            rows = np.flatnonzero(self.folds.test[fold])
-            for here in self.sites.by_place(rows).values():
-                if self.problem.weights(here).sum() > 0:
-                    parts.append((exclusion, here))
-        if not parts:
-            return np.full(len(self.members), np.nan)
-        weight = [self.problem.weights(here).sum() for _, here in parts]
-        scores = []
-        for j in range(len(self.members)):
-            answers = [models[exclusion][j].answers(here) for exclusion, here in parts]
-            if self.sites.n_places > 1:
-                answers = self._calibrated(answers, [here for _, here in parts])
-            of_parts = [
-                self._score(models[exclusion][j], here, proba)
-                for (exclusion, here), proba in zip(parts, answers)
-            ]
-            scores.append(np.average(of_parts, weights=weight))
-        return np.array(scores)
-
-    def _calibrated(self, answers, rows):
-        """Answers about several sets of rows, at one common temperature."""
-        every = np.concatenate(rows)
-        temperature = fit_temperature(
-            np.concatenate(answers),
-            self.problem.y_idx[every],
-            self.problem.weights(every),
-        )
-        return [apply_temperature(proba, temperature) for proba in answers]
-
-    def harmed(self, round_: int) -> np.ndarray:
-        """Students that a round made wrong more often, between sites.
-
-        Half the weight is that of the member's own rows, half that of all others: a
-        class that its site never saw is worth a loss at home, the labels of a site that
-        contradicts the rest are not. The score alone would take them: a student that
-        is sure of the rest loses more there than doubt costs elsewhere.
-        """
-        if self.sites.n_places == 1:
-            return np.zeros(len(self.members), dtype=bool)
-        change = np.zeros((2, len(self.members)))
-        weight = np.zeros((2, len(self.members)))
-        for base, fold in self.folds.gates.items():
-            rows = np.flatnonzero(self.folds.test[fold])
-            y_idx = self.problem.y_idx[rows]
-            for j in range(len(self.members)):
-                before, after = (
-                    correct_rows(self.full[r][base][j].answers(rows)[None], y_idx)[0]
-                    for r in (round_ - 1, round_)
-                )
-                for k, of_part in enumerate(self._own_and_other(j, rows)):
-                    change[k, j] += (after * 1.0 - before) @ of_part
-                    weight[k, j] += of_part.sum()
-        return (change / np.maximum(weight, 1e-12)).mean(axis=0) < -HARM
-
-    def _own_and_other(self, j: int, rows: np.ndarray):
-        """Weights of the rows that are a member's, 0 for others; and the reverse."""
-        weight, owned = self.problem.weights(rows), self.sites.owns[j, rows]
-        return weight * owned, weight * ~owned
-
-    def _score(self, fitted: Fitted, rows: np.ndarray, proba: np.ndarray) -> float:
-        responder = fitted.responder(self.problem.classes, proba)
-        return self.problem.scorer(responder, rows)
-
     # the whole run
 
     def run(self) -> RoundsResult:
@@ -524,10 +422,11 @@ class _Loop:
         problem, root, gates = self.problem, self.folds.root, self.folds.gates
         self.fit_plain()
         if gates:
-            scores = self.mean_scores(gates, self.full[0])
+            scores = mean_scores(problem, gates, self.full[0])
         else:
             children = self.folds.children(root)
-            scores = self.mean_scores(
+            scores = mean_scores(
+                problem,
                 {child: fold for fold, child in children.items()},
                 {
                     child: self.crossed[0][root, fold]
@@ -549,9 +448,9 @@ class _Loop:
             if gates:
                 others = {e: self.plan(e, round_) for e in gates if e != root}
                 self.teach(others or {root: plan}, round_, accepted)
-                after = self.mean_scores(gates, self.full[round_])
+                after = mean_scores(problem, gates, self.full[round_])
                 accepted &= after > scores + problem.tol
-                accepted &= ~self.harmed(round_)
+                accepted &= ~harmed(problem, self.full[round_ - 1], self.full[round_])
                 self._reject(gates, round_, ~accepted)
             if accepted.any():
                 self._teach_root(plan, round_, accepted)

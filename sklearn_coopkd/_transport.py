@@ -162,7 +162,7 @@ class Lessons:
         ValueError
             If the parts of the lessons do not fit each other.
         """
-        _check_parts(self)
+        check_parts(self)
         temporary = f"{os.fspath(path)}.{uuid4().hex}.part"
         try:
             with zipfile.ZipFile(temporary, "x", zipfile.ZIP_DEFLATED) as file:
@@ -195,29 +195,24 @@ class Lessons:
         OSError
             If the file cannot be opened.
 
+        ImportError
+            If it holds a frame of pandas or polars, and these are not installed.
+
         ValueError
             If it holds something else, or is damaged.
         """
         with open(path, "rb") as opened:
             try:
-                with zipfile.ZipFile(opened) as file:
-                    if json.loads(file.read("format.json")) != FORMAT:
-                        raise ValueError("another format")
-                    lessons = cls(
-                        read_table(file, "X"),
-                        read_table(file, "y"),
-                        read_array(file, "weight"),
-                        read_array(file, "source"),
-                        json.loads(file.read("report.json")),
-                    )
-                _check_parts(lessons)
+                return _read(opened)
+            except ImportError as error:
+                error.add_note(f"Needed to read {os.fspath(path)!r}.")
+                raise
             # a damaged file can fail anywhere in the readers of four formats
             except (Exception, MemoryError) as error:
                 raise ValueError(
                     f"{os.fspath(path)!r} holds no lessons that this version can read: "
-                    f"{type(error).__name__}: {error}."
+                    f"{type(error).__name__}: {error}"
                 ) from error
-        return lessons
 
     def privacy_report(self, X: Any) -> dict[str, Any]:
         """How near the lessons come to the rows that they were made from.
@@ -308,12 +303,29 @@ def check_same_labels(one: Any, other: Any, name: str, other_name: str) -> None:
         )
 
 
+def _read(opened: Any) -> Lessons:
+    """Lessons from an open file; anything may be raised if it is damaged."""
+    with zipfile.ZipFile(opened) as file:
+        if json.loads(file.read("format.json")) != FORMAT:
+            raise ValueError("another format")
+        lessons = Lessons(
+            read_table(file, "X"),
+            read_table(file, "y"),
+            read_array(file, "weight"),
+            read_array(file, "source"),
+            json.loads(file.read("report.json")),
+        )
+    check_parts(lessons)
+    return lessons
+
+
 def _check_returns(lessons: Lessons, path: str) -> None:
     """Raise TypeError unless a file gives back the lessons that it was written from."""
     X = lessons.X
     try:
-        back = Lessons.load(path)
-        check_alike(X, back.X, "the lessons", "what the file gives back")
+        with open(path, "rb") as opened:
+            back = _read(opened)
+        check_alike(X, back.X, "the lessons", "what is read from the file")
         same = {
             "the cells of `X`": np.array_equal(row_keys(X), row_keys(back.X)),
             "the names of column levels": (
@@ -327,15 +339,19 @@ def _check_returns(lessons: Lessons, path: str) -> None:
         }
         lost = [part for part, is_same in same.items() if not is_same]
         if lost:
-            raise ValueError(f"the file gives back {lost[0]} otherwise.")
-    except ValueError as error:
+            raise ValueError(
+                f"{lost[0]} would be read from the file as something else."
+            )
+    except OSError:
+        raise
+    except Exception as error:  # (as in `load`)
         raise TypeError(
             f"The lessons cannot be saved without a loss: {error} Convert what the "
             "format cannot hold to texts or numbers, or leave it out."
         ) from error
 
 
-def _check_parts(lessons: Lessons) -> None:
+def check_parts(lessons: Lessons) -> None:
     """Raise ValueError unless all parts of lessons are what they should be."""
     n = len(lessons.y)
     if len(lessons.X.shape) != 2:

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -151,6 +155,29 @@ def test_row_keys_of_equal_objects(cells):
     frame = pd.DataFrame({"a": pd.Series(cells, dtype=object)})
     assert len(set(row_keys(frame))) == 1
     assert len(set(row_keys(column))) == 1
+
+
+def test_row_keys_are_the_same_in_every_process():
+    code = (
+        "import pandas as pd; from sklearn_coopkd._containers import row_keys;"
+        "X = pd.DataFrame({'a': pd.Series(['x', 1, None, (1, 'y')], dtype=object)});"
+        "print(row_keys(X).tolist(), row_keys(X.to_numpy()).tolist())"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(found) == 1
+
+
+def test_row_keys_of_texts_of_another_length():
+    short, long = np.array([["ab", "c"]]), np.array([["ab", "c"], ["abc", "d"]])
+    assert row_keys(short)[0] == row_keys(long)[0]
 
 
 def test_columns_of_csr_are_put_back_whatever_they_hold():

@@ -608,6 +608,59 @@ def test_labels_of_another_kind_than_a_models_classes(sites):
         call_make(sites, student=student)
 
 
+def test_lessons_from_a_generator_teach(sites):
+    student = bayes().fit(*sites["a"])
+    lessons = make_lessons(bayes(), student, *sites["b"], random_state=0)
+    one = learn(student, *sites["a"], [lessons])
+    other = learn(student, *sites["a"], (lesson for lesson in [lessons]))
+    np.testing.assert_array_equal(one.theta_, other.theta_)
+    assert not np.array_equal(one.theta_, student.theta_)
+
+
+def test_lessons_with_negative_weights_are_refused(sites):
+    X, y = sites["a"]
+    lessons = replace(make(X[:2]), weight=np.array([1.0, -1.0]))
+    with pytest.raises(ValueError, match="`weight` must hold finite numbers"):
+        learn(bayes(), X, y, lessons)
+
+
+@pytest.mark.parametrize(
+    ("columns", "match"),
+    [
+        (["a", "b"], "it lacks 'c'"),
+        (["a", "b", "c", "d"], "'d' should not be there"),
+        (["b", "a", "c"], "column 0 is 'b', not 'a'"),
+        (["a", "b", "c", "c"], "a column is repeated"),
+    ],
+)
+def test_tables_that_differ_are_told_by_how(columns, match):
+    lessons = make(pd.DataFrame(np.zeros((2, 3)), columns=["a", "b", "c"]))
+    table = pd.DataFrame(np.zeros((2, len(columns))), columns=columns)
+    with pytest.raises(ValueError, match=match):
+        lessons.privacy_report(table)
+
+
+def test_a_frame_without_its_library(tmp_path, monkeypatch):
+    make(FRAME).save(tmp_path / "x")
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="pandas") as caught:
+        Lessons.load(tmp_path / "x")
+    assert "Needed to read" in caught.value.__notes__[0]
+
+
+def test_a_column_that_is_too_short(tmp_path):
+    make(FRAME).save(tmp_path / "x")
+    with zipfile.ZipFile(tmp_path / "x") as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    name = next(n for n in parts if n.startswith("X/") and n.endswith("npy"))
+    parts[name] = as_npy(np.load(io.BytesIO(parts[name]))[:1])
+    with zipfile.ZipFile(tmp_path / "y", "w") as file:
+        for key, value in parts.items():
+            file.writestr(key, value)
+    with pytest.raises(ValueError, match="shorter or longer than the table"):
+        Lessons.load(tmp_path / "y")
+
+
 @pytest.mark.parametrize(
     ("change", "error", "match"),
     [

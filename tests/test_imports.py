@@ -27,9 +27,13 @@ ALLOWED = {
     "_scoring": LEAVES,
     "_fitting": LEAVES | {"_lessons"},
     # the loop is handed generator and strategies: it imports neither's module
-    "_rounds": LEAVES | {"_deficiency", "_fitting", "_folds", "_lessons", "_sites"},
+    "_problem": {"_folds", "_sites"},
+    "_gate": LEAVES | {"_deficiency", "_fitting", "_folds", "_problem"},
+    "_rounds": LEAVES
+    | {"_deficiency", "_fitting", "_folds", "_gate", "_lessons", "_problem"},
     "_distiller": LEAVES
-    | {"_rounds", "_fitting", "_folds", "_scoring", "_sites", "_peers", "generators"},
+    | {"_rounds", "_problem", "_fitting", "_folds", "_scoring", "_sites", "_peers"}
+    | {"generators"},
     "_files": {"_containers"},
     "_privacy": LEAVES,
     "_transport": LEAVES | {"_lessons", "_files", "_privacy"},

@@ -92,7 +92,7 @@ class Anchors:
         if bounds is None:
             bounds = np.tile([[-np.inf], [np.inf]], (1, len(movable)))
         self.bounds = codec.inside(bounds)
-        cells = row_hashes(self.Z)
+        cells = row_hashes(self.Z).tolist()
         # a repeated row must not fill all places among the nearest anchors
         first: dict[tuple, int] = {}
         for row, key in enumerate(zip(cells, y.tolist())):
@@ -186,7 +186,8 @@ class Neighborhood:
 
     def is_copy(self, sources, Z):
         """Whether rows made from the sources copy them, or a real row."""
-        made, own = row_hashes(Z), row_hashes(self.Z[sources])
+        made = row_hashes(Z).tolist()
+        own = row_hashes(self.Z[sources]).tolist()
         taboo = self.codec.keys
         copies = [new == old or new in taboo for new, old in zip(made, own)]
         return np.array(copies, dtype=bool)

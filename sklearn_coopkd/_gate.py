@@ -1,0 +1,115 @@
+"""The gate: is a student better than before on rows that no part of it has seen?
+
+It is kept if its mean score rises and, between sites, if it is not wrong more often.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sklearn_coopkd._deficiency import correct_rows
+from sklearn_coopkd._fitting import Fitted
+from sklearn_coopkd._folds import Exclusion
+from sklearn_coopkd._problem import Problem
+from sklearn_coopkd._responses import apply_temperature, fit_temperature
+
+# Between sites: share of rows by which a student may be wrong more often than before.
+HARM = 0.01
+
+Models = dict[Exclusion, list[Fitted]]  # one entry per member
+
+
+def mean_scores(
+    problem: Problem, judged: dict[Exclusion, int], models: Models
+) -> np.ndarray:
+    """Score of each member on held-out rows of all places, averaged by weight.
+
+    Between sites answers are calibrated first, each member's by one temperature: a
+    model is overconfident about rows of other sites, whether it has been taught or
+    not, and the price of that hides how much it learned.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    judged : dict
+        The fold that each exclusion is judged on.
+
+    models : dict
+        The members without that fold.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_members,)
+        NaN if there is nothing to judge them on.
+    """
+    parts, weights = [], []
+    for exclusion, fold in judged.items():
+        rows = np.flatnonzero(problem.folds.test[fold])
+        for here in problem.sites.by_place(rows).values():
+            weight = problem.weights(here).sum()
+            if weight > 0:
+                parts.append((exclusion, here))
+                weights.append(weight)
+    scores = np.full(len(problem.sites.owns), np.nan)
+    for j in range(len(scores) if parts else 0):
+        answers = [models[exclusion][j].answers(here) for exclusion, here in parts]
+        if problem.sites.n_places > 1:
+            answers = _calibrated(problem, answers, [here for _, here in parts])
+        of_parts = [
+            _score(problem, models[exclusion][j], here, proba)
+            for (exclusion, here), proba in zip(parts, answers)
+        ]
+        scores[j] = np.average(of_parts, weights=weights)
+    return scores
+
+
+def _calibrated(problem, answers, rows):
+    """Answers about several sets of rows, at one common temperature."""
+    every = np.concatenate(rows)
+    temperature = fit_temperature(
+        np.concatenate(answers), problem.y_idx[every], problem.weights(every)
+    )
+    return [apply_temperature(proba, temperature) for proba in answers]
+
+
+def _score(problem, fitted, rows, proba):
+    return problem.scorer(fitted.responder(problem.classes, proba), rows)
+
+
+def harmed(problem: Problem, before: Models, after: Models) -> np.ndarray:
+    """Students that a round made wrong more often, between sites.
+
+    Half the weight is that of the member's own rows, half that of all others: a class
+    that its site never saw is worth a loss at home, the labels of a site that
+    contradicts the rest are not. The score alone would take them: a student that is
+    sure of the rest loses more there than doubt costs elsewhere.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    before, after : dict
+        The members without each fold that the gate judges.
+
+    Returns
+    -------
+    harmed : ndarray of shape (n_members,), dtype=bool
+    """
+    owns = problem.sites.owns
+    if problem.sites.n_places == 1:
+        return np.zeros(len(owns), dtype=bool)
+    change, weight = np.zeros((2, len(owns))), np.zeros((2, len(owns)))
+    for base, fold in problem.folds.gates.items():
+        rows = np.flatnonzero(problem.folds.test[fold])
+        of_row, y_idx = problem.weights(rows), problem.y_idx[rows]
+        for j, (old, new) in enumerate(zip(before[base], after[base])):
+            was_right, is_right = (
+                correct_rows(fitted.answers(rows)[None], y_idx)[0]
+                for fitted in (old, new)
+            )
+            gained = is_right * 1.0 - was_right
+            for k, is_part in enumerate((owns[j, rows], ~owns[j, rows])):
+                change[k, j] += gained @ (of_row * is_part)
+                weight[k, j] += of_row @ is_part
+    return (change / np.maximum(weight, 1e-12)).mean(axis=0) < -HARM

@@ -1,0 +1,41 @@
+"""What one fit works on: rows, labels, owners, folds and the chosen strategies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sklearn_coopkd._folds import Folds
+from sklearn_coopkd._sites import Sites
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything the loop works on; never changed."""
+
+    X: Any
+    y: np.ndarray  # original labels
+    y_idx: np.ndarray
+    classes: np.ndarray
+    sample_weight: np.ndarray | None
+    folds: Folds
+    sites: Sites
+    deficiency: str
+    peer_selection: Any
+    generator: Any
+    pseudo_weight: float
+    max_pseudo: float | None
+    max_iter: int
+    tol: float
+    scorer: Callable[..., float]
+    on_failure: str
+    seed: int
+    report: Callable[[str], None]
+
+    def weights(self, rows: np.ndarray) -> np.ndarray:
+        if self.sample_weight is None:
+            return np.ones(len(rows))
+        return self.sample_weight[rows]
