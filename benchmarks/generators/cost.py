@@ -43,6 +43,7 @@ from sklearn_coopkd.generators._neighbors import choose_anchors
 
 sys.path.append(str(Path(__file__).parents[1]))
 from datasets import flights, load
+from options import new_file, positive
 
 ALPHA = 0.5
 
@@ -333,7 +334,9 @@ def summary(records):
 def main():
     """Run the tables and print what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", nargs="+", default=list(tables()))
+    parser.add_argument(
+        "--tables", nargs="+", default=list(tables()), choices=list(tables())
+    )
     parser.add_argument(
         "--teachers",
         nargs="+",
@@ -342,17 +345,17 @@ def main():
     parser.add_argument(
         "--rivals", nargs="*", default=list(RIVALS), choices=list(RIVALS)
     )
-    parser.add_argument("--batch", type=int, default=500, help="rows for ours")
-    parser.add_argument("--nice", type=int, default=100, help="rows for NICE")
-    parser.add_argument("--dice", type=int, default=10, help="rows for DiCE")
-    parser.add_argument("--swarm", type=int, default=3, help="rows for the swarm")
+    parser.add_argument("--batch", type=positive, default=500, help="rows for ours")
+    parser.add_argument("--nice", type=positive, default=100, help="rows for NICE")
+    parser.add_argument("--dice", type=positive, default=10, help="rows for DiCE")
+    parser.add_argument("--swarm", type=positive, default=3, help="rows for the swarm")
     parser.add_argument(
         "--direct",
         action="store_true",
         help="rivals, too, ask a forest's trees without the forest's own overhead",
     )
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", help="JSON file for the records")
+    parser.add_argument("--out", type=new_file, help="JSON file for the records")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.tables = ["breast_cancer"]
@@ -369,7 +372,7 @@ def main():
             records += compare(name, tables()[name], arguments)
     summary(records)
     if arguments.out:
-        Path(arguments.out).write_text(json.dumps(records, indent=1))
+        arguments.out.write_text(json.dumps(records, indent=1))
 
 
 if __name__ == "__main__":

@@ -54,6 +54,7 @@ from sklearn_coopkd.generators import _quintessential, _search, _walks
 
 sys.path.append(str(Path(__file__).parents[1]))
 from datasets import DEVELOPMENT, MULTICLASS, load
+from options import chosen, new_file, positive
 
 # name -> generator, and constants of the search that differ from the default
 GENERATORS = {
@@ -371,14 +372,20 @@ def main():
     )
     parser.add_argument("--tables", nargs="+")
     parser.add_argument("--members", nargs="+", default=list(site_members(0)))
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--max-rows", type=int, default=1500)
+    parser.add_argument("--seeds", type=positive, default=2)
+    parser.add_argument("--rounds", type=positive, default=3)
+    parser.add_argument("--max-rows", type=positive, default=1500)
     parser.add_argument("--selection", choices=["all", "best"], default="all")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", help="JSON file for the records; read if it exists")
+    parser.add_argument(
+        "--out", type=new_file, help="JSON file for the records; read if it exists"
+    )
     arguments = parser.parse_args()
+    for experiment in arguments.experiments:
+        known = MULTICLASS if experiment == "sites" else DEVELOPMENT
+        chosen(parser, arguments.tables or [], known)
+    chosen(parser, arguments.members, site_members(0))
     if arguments.quick:
         arguments.seeds, arguments.max_rows = 1, 500
     print(
@@ -389,10 +396,10 @@ def main():
         f"{arguments.selection} qualified teachers"
     )
     records = []
-    if arguments.out and Path(arguments.out).exists():
-        records = json.loads(Path(arguments.out).read_text())
+    if arguments.out and arguments.out.exists():
+        records = json.loads(arguments.out.read_text())
     done = {_key(record) for record in records}
-    rows, rounds, chosen = arguments.max_rows, arguments.rounds, arguments.selection
+    rows, rounds, selection = arguments.max_rows, arguments.rounds, arguments.selection
     jobs = []
     for experiment in arguments.experiments:
         sites = experiment == "sites"
@@ -408,7 +415,7 @@ def main():
                             continue
                         jobs.append(
                             joblib.delayed(run_sites)(
-                                table, member, seed, variant, chosen, rounds, rows
+                                table, member, seed, variant, selection, rounds, rows
                             )
                             if sites
                             else joblib.delayed(run_table)(table, seed, variant, rows)
@@ -417,7 +424,7 @@ def main():
         records.append(record)
         print(".", end="", flush=True, file=sys.stderr)
         if arguments.out:
-            Path(arguments.out).write_text(json.dumps(records))
+            arguments.out.write_text(json.dumps(records))
     report(records, arguments.variants)
 
 

@@ -44,8 +44,10 @@ class Results:
                     record["seed"]
                 ] = record
         # while a run is not finished: seeds that all methods of a unit have
+        self.left_out = 0
         for by_method in self.records.values():
             common = set.intersection(*map(set, by_method.values()))
+            self.left_out += len(set().union(*by_method.values()) - common)
             for name, found in by_method.items():
                 by_method[name] = {seed: found[seed] for seed in sorted(common)}
         self.records = {
@@ -88,11 +90,13 @@ class Results:
 
 
 def read(path):
-    """Records of a file; a line that was cut off is dropped."""
+    """Records of a file; lines that are cut off or something else are dropped."""
     records = []
     for line in path.read_text().splitlines() if path.exists() else []:
         with suppress(json.JSONDecodeError):
-            records.append(json.loads(line))
+            record = json.loads(line)
+            if isinstance(record, dict) and record.get("experiment") in EXPERIMENTS:
+                records.append(record)
     return records
 
 
@@ -317,10 +321,10 @@ def report(records) -> str:
     parts = ["## In short", summary_table(results, names)]
     for name in names:
         experiment = EXPERIMENTS[name]
-        seeds = {r["seed"] for r in records if r["experiment"] == name}
+        seeds = sorted({len(results.seeds(unit)) for unit in results.units(name)})
         parts += [
             f"## {experiment.title}",
-            f"Paper: {experiment.paper}. Seeds: {len(seeds)}.",
+            f"Paper: {experiment.paper}. Seeds: {' to '.join(map(str, seeds))}.",
             gains_table(results, name),
         ]
         if name in ("semi", "fashion"):
@@ -332,7 +336,7 @@ def report(records) -> str:
         if name == "overlap":
             parts.append(overlap_table(results))
         parts.append(students_table(results, name))
-        for method in ("ours", "ours, no gate"):
+        for method in [m for m in results.methods(name) if m.startswith("ours")]:
             made, copies = (
                 results.total(name, method, field)
                 for field in ("n_samples", "n_copies")
@@ -345,6 +349,11 @@ def report(records) -> str:
     ablations = Results(records, "ablations")
     if ablations.records:
         parts += ["## Ablations", ablation_table(ablations)]
+    left_out = results.left_out + ablations.left_out
+    if left_out:
+        parts.append(
+            f"Not finished: {left_out} seeds of a case and a learner are left out."
+        )
     versions = {json.dumps(record["versions"]) for record in records}
     return "\n\n".join([*parts, "Versions: " + "; ".join(sorted(versions))])
 
@@ -452,10 +461,19 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("results", type=Path, nargs="+")
-    parser.add_argument("--figures", type=Path, default=None, help="folder")
+    parser.add_argument(
+        "results", type=Path, nargs="+", metavar="FILE", help="written by run.py"
+    )
+    parser.add_argument("--figures", type=Path, help="folder to draw the figures into")
     arguments = parser.parse_args()
-    records = [record for path in arguments.results for record in read(path)]
+    records = []
+    for path in arguments.results:
+        found = read(path)
+        if not found:
+            parser.error(f"{str(path)!r} holds no results of run.py")
+        records += found
+    if not Results(records, "main").records:
+        parser.error("no case has finished yet; start run.py again to go on")
     print(report(records))
     if arguments.figures is not None:
         arguments.figures.mkdir(parents=True, exist_ok=True)

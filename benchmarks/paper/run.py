@@ -32,6 +32,7 @@ import sklearn_coopkd
 
 sys.path.append(str(Path(__file__).parents[1]))
 from datasets import FASHION_MNIST
+from options import chosen, new_file, positive
 
 # where the ablations are run: experiment, case, learners, seeds
 ABLATED = [
@@ -112,14 +113,20 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("experiments", nargs="*", metavar="NAME", help=", ".join(names))
-    parser.add_argument("--out", type=Path, default=None, help="file of results")
-    parser.add_argument("--seeds", type=int, default=None, help="default: as listed")
-    parser.add_argument("--n-jobs", type=int, default=-1)
-    parser.add_argument("--quick", action="store_true")
+    parser.add_argument(
+        "--out",
+        type=new_file,
+        help="file of results; default: paper.jsonl, or paper_quick.jsonl",
+    )
+    parser.add_argument(
+        "--seeds", type=positive, help="how many; default: as many as problems.py says"
+    )
+    parser.add_argument("--n-jobs", type=int, default=-1, help="default: all cores")
+    parser.add_argument(
+        "--quick", action="store_true", help="one case and learner of each experiment"
+    )
     arguments = parser.parse_args()
-    unknown = sorted(set(arguments.experiments) - set(names))
-    if unknown:
-        parser.error(f"{unknown[0]!r} is none of {', '.join(names)}")
+    chosen(parser, arguments.experiments, names)
     default = "paper_quick.jsonl" if arguments.quick else "paper.jsonl"
     path = arguments.out or Path(default)
     if not arguments.experiments and (arguments.quick or not FASHION_MNIST.exists()):
@@ -130,10 +137,10 @@ def main():
     # a line that was cut off must not swallow the next one
     path.write_text("".join(json.dumps(record) + "\n" for record in found))
     done = {key_of(record) for record in found}
-    chosen = arguments.experiments or names
+    names = arguments.experiments or names
     tasks = [
         key
-        for key in wanted(chosen, arguments.quick, arguments.seeds)
+        for key in wanted(names, arguments.quick, arguments.seeds)
         if key not in done
     ]
     versions = {
@@ -142,8 +149,17 @@ def main():
         "numpy": np.__version__,
         "python": platform.python_version(),
     }
+    try:
+        work(tasks, path, versions, arguments.n_jobs)
+    except KeyboardInterrupt:
+        sys.exit(f"\nStopped; the same command goes on with {path}.")
+    print(report(read(path)))
+
+
+def work(tasks, path, versions, n_jobs):
+    """Run what is left to do; each record is written when it is there."""
     started = time.perf_counter()
-    parallel = joblib.Parallel(arguments.n_jobs, return_as="generator_unordered")
+    parallel = joblib.Parallel(n_jobs, return_as="generator_unordered")
     jobs = (joblib.delayed(run)(*task) for task in tasks)
     for count, record in enumerate(parallel(jobs), 1):
         with path.open("a") as file:
@@ -151,7 +167,6 @@ def main():
         about = " ".join(map(str, key_of(record)))
         seconds = time.perf_counter() - started
         print(f"{count}/{len(tasks)} {about} ({seconds:.0f} s)", flush=True)
-    print(report([r for r in read(path) if r["experiment"] in EXPERIMENTS]))
 
 
 if __name__ == "__main__":

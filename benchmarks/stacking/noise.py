@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import argparse
 import platform
+import sys
 import warnings
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -23,6 +25,9 @@ from threadpoolctl import threadpool_limits
 import sklearn_coopkd
 from sklearn_coopkd import CooperativeDistiller
 from sklearn_coopkd._members import make_members
+
+sys.path.append(str(Path(__file__).parents[1]))
+from options import positive
 
 
 def run_seed(seed, share):
@@ -62,7 +67,7 @@ def run_seed(seed, share):
 def main():
     """Run all seeds and print the means."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--seeds", type=positive, default=20)
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     print(

@@ -36,6 +36,7 @@ from sklearn_coopkd._members import DEFAULT_MEMBERS, make_members
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from datasets import DEVELOPMENT, load
+from options import chosen, new_file, positive
 
 
 class TimedGenerator(QuintessentialGenerator):
@@ -256,12 +257,12 @@ VARIANTS = {
 def main():
     """Parse the arguments, run, write, report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, help="write the results here, as JSON")
+    parser.add_argument("--out", type=new_file, help="write the results here, as JSON")
     parser.add_argument("--report", type=Path, help="only report on earlier results")
-    parser.add_argument("--tables", default=",".join(DEVELOPMENT))
-    parser.add_argument("--max-rows", type=int, default=3000)
-    parser.add_argument("--repeats", type=int, default=2)
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--tables", default=",".join(DEVELOPMENT), help="names")
+    parser.add_argument("--max-rows", type=positive, default=3000, help="of a table")
+    parser.add_argument("--repeats", type=positive, default=2, help="splits of each")
+    parser.add_argument("--jobs", type=int, default=2, help="tables at a time")
     parser.add_argument(
         "--variants",
         type=json.loads,
@@ -273,7 +274,7 @@ def main():
     if arguments.report is not None:
         print(report(json.loads(arguments.report.read_text())))
         return
-    tables = arguments.tables.split(",")
+    tables = chosen(parser, arguments.tables.split(","), DEVELOPMENT)
     if arguments.quick:
         tables, arguments.max_rows, arguments.repeats = tables[:5:2], 500, 1
     results = joblib.Parallel(n_jobs=arguments.jobs)(

@@ -5,13 +5,16 @@ is in the folder `exchange`: its model (skops, which runs nothing that is not tr
 and its lessons (`Lessons.save`). At the end the same is done on one machine with
 ``fit(sites=...)``; the students are the same.
 
+    python -m pip install skops
     python docs/examples/three_sites.py FOLDER
 
-The rows are those of scikit-learn's digits 0, 1 and 2; each site has two of them.
+FOLDER must not exist. The rows are those of scikit-learn's digits 0, 1 and 2; each site
+has two of them.
 """
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +86,8 @@ def study(folder, site):
     skops.io.dump(student, folder / site / "student.skops")
 
 
+STEPS = {"fit": fit, "teach": teach, "study": study}
+
 # --- the demonstration ----------------------------------------------------------------
 
 
@@ -98,7 +103,7 @@ def main(folder):
         (folder / site).mkdir()
         mine = train & (owner == k)
         np.savez(folder / site / "rows.npz", X=X[mine], y=y[mine])
-    for step in ("fit", "teach", "study"):
+    for step in STEPS:
         running = [
             subprocess.Popen([sys.executable, __file__, str(folder), step, site])
             for site in SITES
@@ -125,9 +130,17 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 4:
-        {"fit": fit, "teach": teach, "study": study}[sys.argv[2]](
-            Path(sys.argv[1]), sys.argv[3]
-        )
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="made by this program")
+    # what the program calls itself with, once for each site
+    parser.add_argument("step", nargs="?", choices=list(STEPS), help=argparse.SUPPRESS)
+    parser.add_argument("site", nargs="?", choices=SITES, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.site is not None:
+        STEPS[arguments.step](arguments.folder, arguments.site)
+    elif arguments.folder.exists():
+        parser.error(f"{str(arguments.folder)!r} exists; name a new folder")
     else:
-        main(Path(sys.argv[1]))
+        main(arguments.folder)
