@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         help="fraction of the rows kept for the test (default: %(default)s)",
     )
     parser.add_argument(
-        "--save", metavar="FILE", help="write the fitted distiller here"
+        "--save", metavar="FILE", help="write the fitted distiller here (joblib)"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
@@ -131,7 +131,11 @@ def _read_csv(path: str, target: str) -> tuple[Any, np.ndarray]:
             f"--target {target!r} is not a column of {path}; its columns are: "
             f"{columns}{more}."
         )
+    n_lines = len(table)
     table = table[table[target].notna()].reset_index(drop=True)
+    if len(table) < n_lines:
+        n_gone = n_lines - len(table)
+        print(f"left out: {n_gone} rows without {target!r}", file=sys.stderr)
     y = table.pop(target)
     labels = _labels(y, target)
     X = table.dropna(axis="columns", how="all")

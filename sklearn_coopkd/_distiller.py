@@ -235,7 +235,8 @@ class CooperativeDistiller(
         wrong), "taught" (those that a peer could teach), "requested" and "reached"
         (pseudo-samples asked for, and made), "repeated" (left out: equal to another
         or to a real row),
-        "score_before", "score_after" (NaN without a gate), "accepted", and
+        "score_before", "score_after" (NaN without a gate; between sites of
+        calibrated answers), "accepted", and
         "generator": the report of the round's generator calls, of all students
         together (see `GeneratedSamples`).
 

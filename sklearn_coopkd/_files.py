@@ -28,7 +28,7 @@ def write_table(file: zipfile.ZipFile, name: str, X: Any) -> None:
     ------
     TypeError
         If a column holds something else than the format has: texts, numbers,
-        booleans, dates and categories of these.
+        booleans, numpy's dates and durations, and categories of these.
     """
     if sparse.issparse(X):
         kind = "csr_array" if isinstance(X, sparse.sparray) else "csr_matrix"
@@ -131,9 +131,9 @@ def _write_column(file, name, column):
     for cell in cells:
         if not isinstance(cell, JSON_CELLS):
             raise TypeError(
-                "Lessons can hold texts, numbers, booleans, dates and categories of "
-                f"these; column {title!r} of dtype {dtype} holds {cell!r}. Leave the "
-                "column out or convert it."
+                "Lessons can hold texts, numbers, booleans, numpy dates and durations "
+                f"(no time zone) and categories of these; column {title!r} of dtype "
+                f"{dtype} holds {cell!r}. Leave the column out or convert it."
             )
     file.writestr(f"{name}.json", json.dumps(cells))
     return about | {"cells": "json"}

@@ -57,6 +57,8 @@ class QuintessentialGenerator(BaseEstimator):
     method : {"segment", "swap"}, default="segment"
         "segment" walks straight toward an anchor and stops as soon as the target is
         reached: all columns move a little (small Euclidean distance, few calls).
+        Then the smaller changes are taken back where the larger ones are enough:
+        those of a sixteenth, or else a quarter, of the columns that changed.
         "swap" takes over single values of an anchor, as few and as near as possible
         (small Manhattan distance, sparse changes); for a bare decision tree or a bare
         binary linear model on columns of numbers the least distance is computed
