@@ -130,7 +130,12 @@ def _single_precision(forest: Any, X: Any) -> np.ndarray | None:
     names = getattr(forest, "feature_names_in_", None)
     if is_pandas(X):
         numeric = all(getattr(dtype, "kind", "") in "iuf" for dtype in X.dtypes)
-        if names is None or not numeric or list(X.columns) != list(names):
+        if not numeric:
+            return None
+        if names is None:  # fitted with columns that have numbers for names, or none
+            if any(isinstance(name, str) for name in X.columns):
+                return None
+        elif list(X.columns) != list(names):
             return None
         X = X.to_numpy()
     elif names is not None or type(X) is not np.ndarray or X.dtype.kind not in "iuf":

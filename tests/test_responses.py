@@ -93,3 +93,12 @@ def test_answers_that_are_no_numbers_are_refused():
 
     with pytest.raises(ValueError, match=r"Broken\.predict_proba .* for row 1 of 2"):
         class_proba(Broken(), np.zeros((2, 1)), np.array([0, 1]))
+
+
+def test_a_forest_of_columns_without_names_is_asked_tree_by_tree():
+    rng = np.random.RandomState(0)
+    X = pd.DataFrame(rng.rand(60, 3))
+    forest = RandomForestClassifier(5, random_state=0).fit(X, X[0] > 0.5)
+    assert _single_precision(forest, X) is not None
+    np.testing.assert_array_equal(_forest_proba(forest, X), forest.predict_proba(X))
+    assert _single_precision(forest, X.rename(columns=str)) is None
