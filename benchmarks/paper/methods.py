@@ -15,7 +15,7 @@ from imblearn.over_sampling import SMOTE
 from sklearn.base import clone
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.model_selection import KFold, LeaveOneGroupOut, cross_val_predict
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 
@@ -80,7 +80,7 @@ def pooled(problem, members, seed):
 # --- distillation, ours and variants --------------------------------------------------
 
 
-def distilled(problem, members, seed, **parameters):
+def distilled(problem, members, seed, groups=None, **parameters):
     """`CooperativeDistiller` with any parameters."""
     distiller = CooperativeDistiller(
         list(members.items()),
@@ -88,7 +88,7 @@ def distilled(problem, members, seed, **parameters):
         views=problem.views or None,
         random_state=seed,
         **parameters,
-    ).fit(problem.X, problem.y, sites=problem.site)
+    ).fit(problem.X, problem.y, sites=problem.site, groups=groups)
     lessons = [
         (name, distiller.pseudo_samples_[name])
         for name in members
@@ -142,6 +142,11 @@ def balanced(problem, members, seed):
         if "class_weight" in member[-1].get_params():
             member[-1].set_params(class_weight="balanced")
     return distilled(problem, fair, seed)
+
+
+def unseen_site(problem, members, seed):
+    """Ours, where the gate judges on whole sites that were left out."""
+    return distilled(problem, members, seed, groups=problem.site, cv=LeaveOneGroupOut())
 
 
 # --- baselines on own rows ------------------------------------------------------------
@@ -340,6 +345,7 @@ ABLATIONS = {
     "interpolation": _with(generator=InterpolationGenerator()),
     "raw rows, gate": _with(generator=RawGenerator()),
     "gate by accuracy": _with(scoring="accuracy"),
+    "gate on whole sites": unseen_site,
     "median for gaps": imputed,
     "balanced classes": balanced,
     "weight 0.3": _with(pseudo_weight=0.3),
