@@ -80,10 +80,12 @@ def _score(problem, fitted, rows, proba):
 def harmed(problem: Problem, before: Models, after: Models) -> np.ndarray:
     """Students that a round made wrong more often, between sites.
 
-    Half the weight is that of the member's own rows, half that of all others: a class
-    that its site never saw is worth a loss at home, the labels of a site that
-    contradicts the rest are not. The score alone would take them: a student that is
-    sure of the rest loses more there than doubt costs elsewhere.
+    The score alone would take the labels of a site that contradicts the others: a
+    student that is sure of the rest loses more there than doubt costs elsewhere. So
+    a student may not lose on all rows, and not where half the weight is that of its
+    own rows, half that of all others. Of its own rows those count as right that are
+    told from the other classes *of its site*: that some are now taken for a class that
+    the site never saw is what learning that class costs, and it is in the first count.
 
     Parameters
     ----------
@@ -99,17 +101,31 @@ def harmed(problem: Problem, before: Models, after: Models) -> np.ndarray:
     owns = problem.sites.owns
     if problem.sites.n_places == 1:
         return np.zeros(len(owns), dtype=bool)
-    change, weight = np.zeros((2, len(owns))), np.zeros((2, len(owns)))
+    every = np.arange(len(problem.classes))
+    # sums over all, own and other rows
+    gained, weight = np.zeros((2, 3, len(owns)))
     for base, fold in problem.folds.gates.items():
         rows = np.flatnonzero(problem.folds.test[fold])
-        of_row, y_idx = problem.weights(rows), problem.y_idx[rows]
-        for j, (old, new) in enumerate(zip(before[base], after[base])):
-            was_right, is_right = (
-                correct_rows(fitted.answers(rows)[None], y_idx)[0]
-                for fitted in (old, new)
+        y_idx, of_row = problem.y_idx[rows], problem.weights(rows)
+        for j, pair in enumerate(zip(before[base], after[base])):
+            at_home = np.isin(every, problem.y_idx[owns[j]])
+            old, new = (fitted.answers(rows) for fitted in pair)
+            change = _change(old, new, y_idx)
+            own = owns[j, rows]
+            change_at_home = _change(old * at_home, new * at_home, y_idx)
+            parts = (
+                (change, np.ones(len(rows))),
+                (change_at_home, own),
+                (change, ~own),
             )
-            gained = is_right * 1.0 - was_right
-            for k, is_part in enumerate((owns[j, rows], ~owns[j, rows])):
-                change[k, j] += gained @ (of_row * is_part)
+            for k, (of_part, is_part) in enumerate(parts):
+                gained[k, j] += of_part @ (of_row * is_part)
                 weight[k, j] += of_row @ is_part
-    return (change / np.maximum(weight, 1e-12)).mean(axis=0) < -HARM
+    everywhere, *of_halves = gained / np.maximum(weight, 1e-12)
+    return (everywhere < -HARM) | (np.mean(of_halves, axis=0) < -HARM)
+
+
+def _change(old, new, y_idx):
+    """1 for each row that has become right, -1 for one that has become wrong."""
+    was_right, is_right = correct_rows(np.array([old, new]), y_idx)
+    return is_right * 1.0 - was_right

@@ -278,6 +278,43 @@ def test_the_gate_refuses_a_site_that_contradicts_the_others(semi_experts, seed)
         assert ungated < before - 0.1
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_gate_refuses_a_minority_that_names_the_classes_otherwise(
+    semi_experts, seed
+):
+    X, y, _, X_test, y_test = semi_experts
+    site = np.random.RandomState(seed).choice(list("abc"), len(y), p=[0.35, 0.35, 0.3])
+    renamed = np.where(site == "c", y + 3, y)
+    gated, free = (
+        CooperativeDistiller(
+            make_sites_members(), validation=validation, random_state=0
+        ).fit(X, renamed, sites=site)
+        for validation in ("cross-fit", None)
+    )
+    for k in range(2):
+        before = gated.initial_estimators_[k].score(X_test, y_test)
+        assert gated.estimators_[k].score(X_test, y_test) > before - 0.02
+        assert free.estimators_[k].score(X_test, y_test) < before - 0.1
+
+
+def test_a_new_class_may_cost_more_at_home_than_a_hundredth(semi_experts):
+    # the new class looks like one at home: part of that is taken for it
+    X, y, *_ = semi_experts
+    rng = np.random.RandomState(0)
+    halves = rng.permutation(len(y)) % 2
+    y = np.where((y == 0) & (halves == 1), 3, y)
+    site = np.where(y == 3, "b", rng.choice(list("aab"), len(y)))
+    members = make_sites_members()[:2]
+    distiller = CooperativeDistiller(members, random_state=0).fit(X, y, sites=site)
+    at_home = np.flatnonzero(site == "a")
+    before, after = (
+        found[0].score(X[at_home], y[at_home])
+        for found in (distiller.initial_estimators_, distiller.estimators_)
+    )
+    assert distiller.history_[0]["accepted"]
+    assert after < before - 0.02
+
+
 def test_a_split_that_leaves_a_site_no_rows_is_told(semi_experts):
     X, y, site, *_ = semi_experts
     distiller = CooperativeDistiller(
