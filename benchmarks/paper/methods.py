@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -24,7 +26,9 @@ from sklearn_coopkd import (
     InterpolationGenerator,
     QuintessentialGenerator,
     RawGenerator,
+    _rounds,
 )
+from sklearn_coopkd.generators import _walks
 
 EPOCHS = 300  # of networks that are trained by turns; the same as alone
 
@@ -117,12 +121,6 @@ def _copies(made, X) -> int:
     return int(made.isin(X).sum())
 
 
-def _with(**parameters):
-    return lambda problem, members, seed: distilled(
-        problem, members, seed, **parameters
-    )
-
-
 def imputed(problem, members, seed):
     """Ours, where members fill every gap with a median and are not told."""
     plain = {}
@@ -142,6 +140,18 @@ def balanced(problem, members, seed):
         if "class_weight" in member[-1].get_params():
             member[-1].set_params(class_weight="balanced")
     return distilled(problem, fair, seed)
+
+
+def repeated(problem, members, seed, **parameters):
+    """Ours, where samples count as often as a teacher or a round makes them."""
+    with mock.patch.object(_rounds, "distinct", lambda lesson: lesson):
+        return distilled(problem, members, seed, **parameters)
+
+
+def unthinned(problem, members, seed):
+    """Ours, where samples keep the small changes of all columns."""
+    with mock.patch.object(_walks, "LARGEST", ()):
+        return distilled(problem, members, seed)
 
 
 def unseen_site(problem, members, seed):
@@ -317,9 +327,9 @@ def _stacked(problem, asks, final):
 
 METHODS = {
     "no exchange": no_exchange,
-    "ours": _with(),
-    "ours, no gate": _with(validation=None),
-    "raw rows": _with(validation=None, generator=RawGenerator()),
+    "ours": distilled,
+    "ours, no gate": partial(distilled, validation=None),
+    "raw rows": partial(distilled, validation=None, generator=RawGenerator()),
     "pooled data": pooled,
     "transfer": transfer,
     "mixup": mixup,
@@ -332,22 +342,25 @@ METHODS = {
 ABLATIONS = {
     "no exchange": no_exchange,
     "pooled data": pooled,
-    "ours": _with(),
-    "alpha 0.5": _with(generator=QuintessentialGenerator(alpha=0.5)),
-    "alpha 0.9": _with(generator=QuintessentialGenerator(alpha=0.9)),
-    "best teacher": _with(peer_selection="best"),
-    "1 round": _with(max_iter=1),
-    "2 rounds": _with(max_iter=2),
-    "5 rounds": _with(max_iter=5),
-    "no gate": _with(validation=None),
-    "no gate, 1 round": _with(validation=None, max_iter=1),
-    "swap": _with(generator=QuintessentialGenerator(method="swap")),
-    "interpolation": _with(generator=InterpolationGenerator()),
-    "raw rows, gate": _with(generator=RawGenerator()),
-    "gate by accuracy": _with(scoring="accuracy"),
+    "ours": distilled,
+    "alpha 0.5": partial(distilled, generator=QuintessentialGenerator(alpha=0.5)),
+    "alpha 0.9": partial(distilled, generator=QuintessentialGenerator(alpha=0.9)),
+    "best teacher": partial(distilled, peer_selection="best"),
+    "1 round": partial(distilled, max_iter=1),
+    "2 rounds": partial(distilled, max_iter=2),
+    "5 rounds": partial(distilled, max_iter=5),
+    "no gate": partial(distilled, validation=None),
+    "no gate, 1 round": partial(distilled, validation=None, max_iter=1),
+    "swap": partial(distilled, generator=QuintessentialGenerator(method="swap")),
+    "interpolation": partial(distilled, generator=InterpolationGenerator()),
+    "small changes kept": unthinned,
+    "raw rows, gate": partial(distilled, generator=RawGenerator()),
+    "gate by accuracy": partial(distilled, scoring="accuracy"),
+    "repeats count": repeated,
+    "raw rows, gate, repeats count": partial(repeated, generator=RawGenerator()),
     "gate on whole sites": unseen_site,
     "median for gaps": imputed,
     "balanced classes": balanced,
-    "weight 0.3": _with(pseudo_weight=0.3),
-    "at most own rows": _with(max_pseudo=1.0),
+    "weight 0.3": partial(distilled, pseudo_weight=0.3),
+    "at most own rows": partial(distilled, max_pseudo=1.0),
 }
