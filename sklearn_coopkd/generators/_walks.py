@@ -57,17 +57,25 @@ def _thin_out(search, sources):
     cost = rows.by_group(rows.cost(step_between(start, Z)))
     ranked = -np.sort(-cost, axis=1)
     n_changed = (cost > 0).sum(axis=1)
+    parts = []  # (position in sources, candidate) for each share
     for share in LARGEST:
         least = ranked[np.arange(len(Z)), np.ceil(share * n_changed).astype(int) - 1]
         is_large = (cost >= least[:, None]) & (cost > 0)
         tried = np.flatnonzero(is_large.sum(axis=1) < n_changed)
-        candidate = np.where(is_large[tried], Z[tried], start[tried])
-        asked = search.ask_for(sources[tried], candidate)
-        found = tried[search.offer(sources[tried], candidate, asked)]
-        left = np.setdiff1d(np.arange(len(Z)), found)
-        sources, Z, start, cost, ranked, n_changed = (
-            part[left] for part in (sources, Z, start, cost, ranked, n_changed)
-        )
+        parts.append((tried, np.where(is_large[tried], Z[tried], start[tried])))
+    # all in one call: a call costs more than its rows
+    asked = search.ask_for(
+        sources[np.concatenate([tried for tried, _ in parts])],
+        np.concatenate([candidate for _, candidate in parts]),
+    )
+    left = np.ones(len(Z), dtype=bool)
+    begin = 0
+    for tried, candidate in parts:
+        proba = asked[begin : begin + len(tried)]
+        begin += len(tried)
+        part = np.flatnonzero(left[tried])
+        found = search.offer(sources[tried[part]], candidate[part], proba[part])
+        left[tried[part[found]]] = False
 
 
 def _length(search, pairs):
