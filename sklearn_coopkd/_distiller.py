@@ -157,7 +157,8 @@ class CooperativeDistiller(
         cost.
 
     tol : float, default=0.0
-        A student is kept if its score rises by more than this.
+        A student is kept if its score rises by more than this. One that is not stays
+        as it was, and is taught on in further rounds.
 
     scoring : str or callable, default="neg_log_loss"
         What the gate compares, and what picks the best student. Members without
@@ -235,8 +236,8 @@ class CooperativeDistiller(
         wrong), "taught" (those that a peer could teach), "requested" and "reached"
         (pseudo-samples asked for, and made), "repeated" (left out: equal to another
         or to a real row),
-        "score_before", "score_after" (NaN without a gate; between sites of
-        calibrated answers), "accepted", and
+        "score_before" (the best so far), "score_after" (NaN without a gate; between
+        sites of calibrated answers), "accepted", and
         "generator": the report of the round's generator calls, of all students
         together (see `GeneratedSamples`).
 

@@ -103,6 +103,8 @@ class _Loop:
         # full[round][base] and crossed[round][base, fold]: one Fitted per member
         self.full: list[dict[Exclusion, list[Fitted]]] = [{}]
         self.crossed: list[dict[tuple[Exclusion, int], list[Fitted]]] = [{}]
+        # for each base the members as they are delivered if no further round helps
+        self.best: dict[Exclusion, list[Fitted]] = {}
         # what became of the rows assigned in (round, student), lesson by lesson
         self.made: dict[tuple[int, int], list[Generation]] = {}
         # of the rows that a base allows at a place, in the columns that a student sees
@@ -433,6 +435,7 @@ class _Loop:
                     for fold, child in children.items()
                 },
             )
+        self.best = {base: list(self.full[0][base]) for base in self.bases}
         history: list[dict[str, Any]] = []
         done, n_iter, termination = 0, 0, "max_iter"
         for round_ in range(1, problem.max_iter + 1):
@@ -450,16 +453,22 @@ class _Loop:
                 self.teach(others or {root: plan}, round_, accepted)
                 after = mean_scores(problem, gates, self.full[round_])
                 accepted &= after > scores + problem.tol
-                accepted &= ~harmed(problem, self.full[round_ - 1], self.full[round_])
-                self._reject(gates, round_, ~accepted)
-            if accepted.any():
-                self._teach_root(plan, round_, accepted)
+                accepted &= ~harmed(problem, self.best, self.full[round_])
+            if accepted.any() or not gates:
+                is_last = round_ == problem.max_iter
+                going_on = accepted if is_last else self._learners()
+                self._teach_root(plan, round_, going_on)
             if not gates:
                 accepted = self._changed(round_)
             history += self._records(round_, plan, scores, after, accepted)
             if not accepted.any():
                 termination = "no_improvement" if gates else "nothing_to_teach"
                 break
+            # one that is not better stays as it was, and goes on learning: what a
+            # round overdoes the next one may mend
+            for base, best in self.best.items():
+                for j in np.flatnonzero(accepted):
+                    best[j] = self.full[round_][base][j]
             scores = np.where(accepted & np.isfinite(after), after, scores)
             done = round_
         return self._result(done, n_iter, termination, history, scores)
@@ -476,12 +485,6 @@ class _Loop:
         """Which of the delivered members a round fitted anew."""
         now, before = (self.full[r][self.folds.root] for r in (round_, round_ - 1))
         return np.array([a is not b for a, b in zip(now, before)])
-
-    def _reject(self, gates, round_: int, rejected: np.ndarray) -> None:
-        """Give rejected students back the state of the round before."""
-        for base in gates:
-            for j in np.flatnonzero(rejected):
-                self.full[round_][base][j] = self.full[round_ - 1][base][j]
 
     def _records(self, round_, plan, before, after, accepted):
         generator = join_reports(self.reports.get(round_, []))
@@ -503,7 +506,7 @@ class _Loop:
 
     def _result(self, done, n_iter, termination, history, scores) -> RoundsResult:
         root = self.folds.root
-        final = self.full[done][root]
+        final = self.best[root]
         rows, responses, initial, is_current = self._responses(done)
         lessons = [fitted.lesson for fitted in final]
         transfer = np.zeros((len(self.members), len(self.members)), dtype=np.int64)
@@ -532,7 +535,7 @@ class _Loop:
         folds, root = self.folds, self.folds.root
         if folds.gates:
             models = [
-                (f, self.full[0][e], self.full[done][e]) for e, f in folds.gates.items()
+                (f, self.full[0][e], self.best[e]) for e, f in folds.gates.items()
             ]
             last = done
         else:

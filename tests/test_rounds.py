@@ -14,7 +14,12 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_coopkd import CooperativeDistiller, GeneratedSamples, RawGenerator
+from sklearn_coopkd import (
+    CooperativeDistiller,
+    GeneratedSamples,
+    RawGenerator,
+    _rounds,
+)
 from sklearn_coopkd._folds import Folds
 from sklearn_coopkd._lessons import Lesson, distinct
 
@@ -319,6 +324,25 @@ def test_scores_of_the_gate_are_those_of_a_fit_without_the_fold(cancer):
     expected = np.average(after, axis=0, weights=weight)
     found = [record["score_after"] for record in gated.history_]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("last", [1.0, -2.0])
+def test_a_refused_student_goes_on_learning(monkeypatch, last):
+    """It stays as it was until it is better, with all that it was taught by then."""
+    script = iter([[0.0, 0.0], [-1.0, 1.0], [last, 2.0]])
+    monkeypatch.setattr(_rounds, "mean_scores", lambda *_: np.array(next(script)))
+    X, y = load_digits(n_class=5, return_X_y=True)
+    members = [("tree", DecisionTreeClassifier(max_depth=6)), ("bayes", GaussianNB())]
+    distiller = CooperativeDistiller(members, max_iter=2, random_state=0).fit(X, y)
+    accepted = [record["accepted"] for record in distiller.history_]
+    assert accepted == [False, True, last == 1.0, True]
+    before = [record["score_before"] for record in distiller.history_]
+    assert before == [0.0, 0.0, 0.0, 1.0]
+    assert distiller.scores_.tolist() == [max(last, 0.0), 2.0]
+    rounds = set(distiller.pseudo_samples_.tree.round)
+    assert rounds == ({1, 2} if last == 1.0 else set())
+    is_same = distiller.estimators_[0] is distiller.initial_estimators_[0]
+    assert is_same == (last != 1.0)
 
 
 # --- folds ----------------------------------------------------------------------------

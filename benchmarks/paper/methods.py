@@ -108,6 +108,7 @@ def distilled(problem, members, seed, groups=None, **parameters):
                 for columns in (problem.columns(name),)
             ),
             "n_iter": distiller.n_iter_,
+            "n_refused": sum(not r["accepted"] for r in distiller.history_),
         },
     )
 
