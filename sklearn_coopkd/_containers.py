@@ -168,15 +168,15 @@ def _digests(rows: list[bytes]) -> np.ndarray:
 def row_keys(X: Any) -> np.ndarray:
     """A 64-bit key for each row: equal rows, and only those, share a key.
 
-    Objects are equal as in Python (1, 1.0 and True), missing ones of any kind among
-    themselves; what is neither number nor text is compared by its `repr`. Keys compare
-    between containers of the same kind and dtypes, in any process.
+    In columns of objects 1, 1.0 and True are equal, and missing cells of any kind;
+    what is neither number nor text is compared by its `repr`. Keys compare between
+    containers of the same kind and dtypes, in any process (polars: of its version).
     """
     if is_pandas(X):
         from pandas.util import hash_pandas_object
 
-        dtypes = set(X.dtypes)
-        if len(dtypes) == 1 and getattr(dtypes.pop(), "str", "")[1:2] in tuple("iuf"):
+        kinds = {getattr(d, "kind", "") for d in X.dtypes if isinstance(d, np.dtype)}
+        if len(set(X.dtypes)) == 1 and kinds and kinds <= set("iuf"):
             return row_hashes(X.to_numpy())  # as good, and fast for many columns
         return hash_pandas_object(_with_object_keys(X), index=False).to_numpy()
     if is_polars(X):
@@ -270,12 +270,16 @@ def _difference(names: list[Any], others: list[Any]) -> str:
     """What distinguishes two lists of column names."""
     absent = [name for name in names if name not in others]
     added = [name for name in others if name not in names]
+    if absent and added:
+        return f"it lacks {_few(absent)} and has {_few(added)} instead"
     if absent:
         return f"it lacks {_few(absent)}"
     if added:
         return f"{_few(added)} should not be there"
-    if len(names) != len(others):
-        return "a column is repeated"
+    repeated = {n for n in names if names.count(n) != others.count(n)}
+    if repeated:
+        name = min(repeated, key=str)
+        return f"{name!r} is there {others.count(name)} times, not {names.count(name)}"
     k = next(k for k, (one, two) in enumerate(zip(names, others)) if one != two)
     return f"column {k} is {others[k]!r}, not {names[k]!r}"
 

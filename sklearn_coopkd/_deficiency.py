@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from sklearn_coopkd._responses import correct_rows
+
 # A row is deficient by margin if the student is wrong, or right by less than this.
 MARGIN = 0.2
 
@@ -30,15 +32,6 @@ def true_class_margin(proba: np.ndarray, y_idx: np.ndarray) -> np.ndarray:
     strongest = others.max(axis=2)
     # one class only: nothing to confuse it with
     return own - np.where(np.isfinite(strongest), strongest, 0.0)
-
-
-def correct_rows(proba: np.ndarray, y_idx: np.ndarray) -> np.ndarray:
-    """Rows on which each member's most probable class is the true one (`S_i`).
-
-    Ties go to the first class, as in `predict` of scikit-learn's classifiers.
-    """
-    # all zero: a member that knows none of the classes
-    return (proba.argmax(axis=2) == y_idx) & proba.any(axis=2)
 
 
 def deficient_rows(proba: np.ndarray, y_idx: np.ndarray, deficiency: str) -> np.ndarray:

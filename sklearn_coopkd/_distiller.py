@@ -157,8 +157,9 @@ class CooperativeDistiller(
         cost.
 
     tol : float, default=0.0
-        A student is kept if its score rises by more than this. One that is not stays
-        as it was, and is taught on in further rounds.
+        A student is kept if its score rises by more than this, and between sites if
+        it is not wrong more often. One that is not is delivered as it was; what it
+        has learned goes on learning and teaching in further rounds.
 
     scoring : str or callable, default="neg_log_loss"
         What the gate compares, and what picks the best student. Members without
@@ -264,11 +265,13 @@ class CooperativeDistiller(
     1 + K + K (K - 1) times. Time grows linearly with rows.
 
     The gate's scores of the first round come from rows that no part of a student has
-    seen. In later rounds the decisions of earlier ones, a bit per student, were made
-    on the same rows.
+    seen. In later rounds the decisions of earlier ones were made on the same rows, and
+    the best of several rounds is chosen on them.
 
     Between sites the gate judges a student on held-out rows of all sites, each row the
-    same: a student that learns a class its site never saw may lose a little at home.
+    same; nor may it be wrong on a hundredth more of the rows (see the user guide). A
+    student may take rows of its own for a class that its site never saw, if it gains
+    more elsewhere.
     Models are asked about rows where these are, and a pseudo-sample is made from rows
     of one site. ``combine="stack"`` brings probabilities and labels of all sites
     together, "vote" and "best" only scores and temperatures.
@@ -462,9 +465,13 @@ class CooperativeDistiller(
             split_params=dict(routed.cv.split),
             seed=seed,
         )
-        if sites is not None:
-            names_of_members = [member.name for member in members]
-            warn_of_members_without_rows(folds, ownership, names_of_members)
+        if sites is not None and not isinstance(self.cv, (Integral, type(None))):
+            learners = {
+                i: member.name
+                for i, member in enumerate(members)
+                if not member.is_frozen
+            }
+            warn_of_members_without_rows(folds, ownership, learners)
         scorer = make_fold_scorer(
             self, self.scoring, X, y, self.classes_, dict(routed.scoring.score)
         )

@@ -34,7 +34,7 @@ from sklearn_coopkd._containers import (
     row_keys,
     take_rows,
 )
-from sklearn_coopkd._deficiency import correct_rows, deficient_rows
+from sklearn_coopkd._deficiency import deficient_rows
 from sklearn_coopkd._fitting import (
     MAX_SEED,
     Fitted,
@@ -52,7 +52,7 @@ from sklearn_coopkd._lessons import (
     seen_keys,
 )
 from sklearn_coopkd._reports import join_reports
-from sklearn_coopkd._responses import Responder
+from sklearn_coopkd._responses import Responder, correct_rows
 from sklearn_coopkd._transport import (
     Lessons,
     as_lesson,

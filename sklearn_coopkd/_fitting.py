@@ -196,6 +196,7 @@ def fit_and_answer(member, data, rows, asked, lesson):
             model = _fit(member, X, y, classes, sample_weight, rows, lesson)
         responder = Responder(model, classes, None, member.columns)
         answers = [responder.predict_proba(take_rows(X, part)) for part in asked]
+        _check_finite(model, answers)
         if not member.is_frozen and not len(rows) and lesson is None:
             answers = [np.zeros_like(proba) for proba in answers]  # right about nothing
     except Exception as error:
@@ -208,6 +209,18 @@ def fit_and_answer(member, data, rows, asked, lesson):
     order = np.argsort(rows, kind="stable")
     proba = np.concatenate([np.empty((0, len(classes))), *answers])[order]
     return Fitted(model, rows[order], proba, lesson, member.columns)
+
+
+def _check_finite(model, answers):
+    """Raise if a model answers with NaN or infinity."""
+    for proba in answers:
+        is_bad = ~np.isfinite(proba).all(axis=1)
+        if is_bad.any():
+            raise ValueError(
+                f"{type(model).__name__} must answer with finite numbers; got "
+                f"{proba[is_bad.argmax()].tolist()} as probabilities of a row. Scale "
+                "the columns, or leave the estimator out."
+            )
 
 
 def _fit(member, X, y, classes, sample_weight, rows, lesson):

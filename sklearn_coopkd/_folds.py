@@ -172,16 +172,24 @@ def make_folds(
     return replace(folds, gates=gates)
 
 
-def warn_of_members_without_rows(folds: Folds, sites: Sites, names: list[str]) -> None:
-    """Warn if a fold leaves a member that has rows none to be fitted with."""
-    for k in folds.inner:
-        for name, owned in zip(names, sites.owns):
-            if owned.any() and not (owned & folds.train[k]).any():
+def warn_of_members_without_rows(
+    folds: Folds, sites: Sites, learners: dict[int, str]
+) -> None:
+    """Warn if what is left out leaves a member none of its rows to be fitted with.
+
+    `learners` has the names of the members that are fitted, by position.
+    """
+    exclusions = [folds.root, *folds.gates]
+    exclusions += [e for base in exclusions for e in folds.children(base).values()]
+    for exclusion in exclusions:
+        for i, name in learners.items():
+            if not sites.owns[i, folds.rows(exclusion)].any():
+                left_out = ", ".join(map(str, exclusion))
                 warnings.warn(
-                    f"`cv` leaves the member {name!r} no rows of its own in split {k}: "
-                    "there it knows only what others teach it, and is judged by that. "
-                    "Use an int, or a splitter that leaves each site some rows in "
-                    "every split.",
+                    f"`cv` leaves the member {name!r} no rows of its own without the "
+                    f"folds ({left_out}): there it knows only what others teach it, "
+                    "and is judged by that. Use an int, or a splitter that leaves "
+                    "each site rows in every two folds.",
                     stacklevel=4,
                 )
                 return

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from sklearn_coopkd._deficiency import correct_rows
 from sklearn_coopkd._fitting import Fitted
 from sklearn_coopkd._folds import Exclusion
 from sklearn_coopkd._problem import Problem
-from sklearn_coopkd._responses import apply_temperature, fit_temperature
+from sklearn_coopkd._responses import (
+    apply_temperature,
+    correct_rows,
+    fit_temperature,
+)
 
 # Between sites: share of rows by which a student may be wrong more often than before.
 HARM = 0.01
@@ -83,9 +86,9 @@ def harmed(problem: Problem, before: Models, after: Models) -> np.ndarray:
     The score alone would take the labels of a site that contradicts the others: a
     student that is sure of the rest loses more there than doubt costs elsewhere. So
     a student may not lose on all rows, and not where half the weight is that of its
-    own rows, half that of all others. Of its own rows those count as right that are
-    told from the other classes *of its site*: that some are now taken for a class that
-    the site never saw is what learning that class costs, and it is in the first count.
+    own rows, half that of all others. Own rows that are taken for a class that the
+    site never saw do not count at home: that is what learning the class costs, and it
+    is in the first count.
 
     Parameters
     ----------
@@ -108,24 +111,16 @@ def harmed(problem: Problem, before: Models, after: Models) -> np.ndarray:
         rows = np.flatnonzero(problem.folds.test[fold])
         y_idx, of_row = problem.y_idx[rows], problem.weights(rows)
         for j, pair in enumerate(zip(before[base], after[base])):
-            at_home = np.isin(every, problem.y_idx[owns[j]])
-            old, new = (fitted.answers(rows) for fitted in pair)
-            change = _change(old, new, y_idx)
+            proba = np.array([fitted.answers(rows) for fitted in pair])
+            was_right, is_right = correct_rows(proba, y_idx)
+            change = is_right * 1.0 - was_right
             own = owns[j, rows]
-            change_at_home = _change(old * at_home, new * at_home, y_idx)
-            parts = (
-                (change, np.ones(len(rows))),
-                (change_at_home, own),
-                (change, ~own),
-            )
-            for k, (of_part, is_part) in enumerate(parts):
-                gained[k, j] += of_part @ (of_row * is_part)
-                weight[k, j] += of_row @ is_part
+            is_of_site = np.isin(every, problem.y_idx[owns[j]])
+            at_home = own & is_of_site[proba.argmax(axis=2)].all(axis=0)
+            everyone = np.ones(len(rows), dtype=bool)
+            for k, part in enumerate((everyone, own, ~own)):
+                counts = at_home if k == 1 else part
+                gained[k, j] += change @ (of_row * counts)
+                weight[k, j] += of_row @ part
     everywhere, *of_halves = gained / np.maximum(weight, 1e-12)
     return (everywhere < -HARM) | (np.mean(of_halves, axis=0) < -HARM)
-
-
-def _change(old, new, y_idx):
-    """1 for each row that has become right, -1 for one that has become wrong."""
-    was_right, is_right = correct_rows(np.array([old, new]), y_idx)
-    return is_right * 1.0 - was_right

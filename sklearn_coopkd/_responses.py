@@ -58,7 +58,7 @@ def class_proba(estimator: Any, X: Any, classes: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the estimator answers in another shape, or with NaN or infinity.
+        If the estimator answers in another shape.
     """
     if n_rows(X) == 0:
         return np.empty((0, len(classes)))
@@ -82,13 +82,6 @@ def class_proba(estimator: Any, X: Any, classes: np.ndarray) -> np.ndarray:
             f"{type(estimator).__name__}.{method} must return one row per row of X and "
             f"one column per class, {(n_rows(X), len(known))}; got shape "
             f"{values.shape}."
-        )
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
-        raise ValueError(
-            f"{type(estimator).__name__}.{method} must return finite numbers; got "
-            f"{values[row].tolist()} for row {row} of {n_rows(X)}. Scale the columns, "
-            "or leave the estimator out."
         )
     if len(known) == len(classes) and np.array_equal(known, classes):
         return values.astype(np.float64, copy=False)
@@ -145,6 +138,26 @@ def _single_precision(forest: Any, X: Any) -> np.ndarray | None:
     with np.errstate(over="ignore"):
         X = np.ascontiguousarray(X, dtype=np.float32)
     return X if np.isfinite(X).all() else None
+
+
+def correct_rows(proba: np.ndarray, y_idx: np.ndarray) -> np.ndarray:
+    """Rows on which each member's most probable class is the true one (`S_i`).
+
+    Ties go to the first class, as in `predict` of scikit-learn's classifiers.
+
+    Parameters
+    ----------
+    proba : ndarray of shape (n_members, n_rows, n_classes)
+
+    y_idx : ndarray of shape (n_rows,)
+        Position of the true class.
+
+    Returns
+    -------
+    correct : ndarray of shape (n_members, n_rows), dtype=bool
+    """
+    # all zero: a member that knows none of the classes
+    return (proba.argmax(axis=2) == y_idx) & proba.any(axis=2)
 
 
 def fit_temperature(

@@ -22,7 +22,7 @@ import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_coopkd._containers import concat_rows, take_rows
-from sklearn_coopkd._deficiency import correct_rows, deficient_rows
+from sklearn_coopkd._deficiency import deficient_rows
 from sklearn_coopkd._fitting import Fitted, Member, MemberFailure, fit_and_answer
 from sklearn_coopkd._folds import Exclusion
 from sklearn_coopkd._gate import harmed, mean_scores
@@ -38,7 +38,11 @@ from sklearn_coopkd._lessons import (
 )
 from sklearn_coopkd._problem import Problem
 from sklearn_coopkd._reports import join_reports
-from sklearn_coopkd._responses import apply_temperature, fit_temperature
+from sklearn_coopkd._responses import (
+    apply_temperature,
+    correct_rows,
+    fit_temperature,
+)
 
 
 @dataclass(frozen=True)
@@ -182,7 +186,7 @@ class _Loop:
             self.problem.report(f"round {round_}: cross-fitting, {len(jobs)} fits")
         for (models, j), fitted in zip(targets, self._run(jobs)):
             models[j] = replace(fitted, lesson=None)  # only the full model's is used
-        # nothing refers to what lies between the members and the last two rounds
+        # what lies between the members and the last two rounds, but for the best
         for earlier in range(1, round_):
             self.full[earlier].clear()
             self.crossed[earlier].clear()

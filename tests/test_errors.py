@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
@@ -130,3 +130,20 @@ def test_predict_parameters_without_a_final_estimator():
     distiller = CooperativeDistiller(TWO, combine="vote").fit(X, Y)
     with pytest.raises(TypeError, match="takes no parameters with combine='vote'"):
         distiller.predict(X, return_std=True)
+
+
+class Unsure(GaussianNB):
+    """Answers with NaN."""
+
+    def predict_proba(self, X):
+        return np.full((len(X), 2), np.nan)
+
+
+def test_answers_that_are_no_numbers():
+    members = [("bayes", GaussianNB()), ("odd", Unsure())]
+    with pytest.raises(ValueError, match="Unsure must answer with finite") as caught:
+        CooperativeDistiller(members).fit(X, Y)
+    assert "'odd'" in caught.value.__notes__[0]
+    with pytest.warns(FitFailedWarning, match="'odd'"):
+        distiller = CooperativeDistiller(members, on_failure="warn").fit(X, Y)
+    assert len(distiller.estimators_) == 1

@@ -630,7 +630,8 @@ def test_lessons_with_negative_weights_are_refused(sites):
         (["a", "b"], "it lacks 'c'"),
         (["a", "b", "c", "d"], "'d' should not be there"),
         (["b", "a", "c"], "column 0 is 'b', not 'a'"),
-        (["a", "b", "c", "c"], "a column is repeated"),
+        (["a", "b", "d"], "it lacks 'c' and has 'd' instead"),
+        (["a", "b", "c", "c"], "'c' is there 2 times, not 1"),
     ],
 )
 def test_tables_that_differ_are_told_by_how(columns, match):

@@ -28,7 +28,7 @@ ALLOWED = {
     "_fitting": LEAVES | {"_lessons"},
     # the loop is handed generator and strategies: it imports neither's module
     "_problem": {"_folds", "_sites"},
-    "_gate": LEAVES | {"_deficiency", "_fitting", "_folds", "_problem"},
+    "_gate": LEAVES | {"_fitting", "_folds", "_problem"},
     "_rounds": LEAVES
     | {"_deficiency", "_fitting", "_folds", "_gate", "_lessons", "_problem"},
     "_distiller": LEAVES

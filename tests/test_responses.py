@@ -2,7 +2,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
-from sklearn.base import BaseEstimator
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
@@ -82,17 +81,6 @@ def test_a_pipeline_transforms_once(iris):
 def test_unwrapped(iris):
     forest = RandomForestClassifier(5, random_state=0).fit(*iris)
     assert unwrapped(Responder(FrozenEstimator(forest), np.arange(3))) is forest
-
-
-def test_answers_that_are_no_numbers_are_refused():
-    class Broken(BaseEstimator):
-        classes_ = np.array([0, 1])
-
-        def predict_proba(self, X):
-            return np.array([[0.5, 0.5], [np.nan, 1.0]])
-
-    with pytest.raises(ValueError, match=r"Broken\.predict_proba .* for row 1 of 2"):
-        class_proba(Broken(), np.zeros((2, 1)), np.array([0, 1]))
 
 
 def test_a_forest_of_columns_without_names_is_asked_tree_by_tree():

@@ -1,0 +1,70 @@
+"""The gate between sites, worked by hand."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from sklearn_coopkd._fitting import Fitted
+from sklearn_coopkd._folds import Folds
+from sklearn_coopkd._gate import HARM, harmed
+from sklearn_coopkd._sites import make_sites
+
+# two sites, "a" without class 2; rows 0-3 are of "a", rows 4-9 of "b"
+SITE = np.array(list("aaaabbbbbb"))
+Y = np.array([0, 0, 1, 1, 0, 0, 1, 1, 2, 2])
+RIGHT_BUT_2 = [0, 0, 1, 1, 0, 0, 1, 1, 0, 0]
+
+
+def is_harmed(before, after, weight=None, sharpness=1.0):
+    """Verdict on a student of site "a" that answers with these labels."""
+    test = np.ones((1, len(Y)), dtype=bool)
+    problem = SimpleNamespace(
+        sites=make_sites(SITE, ["a", "b"], [False, False], len(Y)),
+        folds=Folds(~test, test, (0,), (), {(0,): 0}),
+        classes=np.arange(3),
+        y_idx=Y,
+        weights=lambda rows: np.ones(len(Y))[rows] if weight is None else weight[rows],
+    )
+    found = []
+    for labels in (before, after):
+        proba = np.full((len(Y), 3), (1 - sharpness) / 3)
+        proba[np.arange(len(Y)), labels] += sharpness
+        fitted = Fitted(None, np.arange(len(Y)), proba)
+        found.append({(0,): [fitted, fitted]})
+    return bool(harmed(problem, *found)[0])
+
+
+@pytest.mark.parametrize("sharpness", [1.0, 0.3])
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        (RIGHT_BUT_2, False),
+        # learns class 2: one row at home is taken for it, two are gained elsewhere
+        ([0, 2, 1, 1, 0, 0, 1, 1, 2, 2], False),
+        # learns class 2, and takes more rows for it than it gains
+        ([2, 2, 2, 1, 0, 0, 1, 1, 2, 2], True),
+        # confuses its own classes: -1/4 at home, +1/6 elsewhere
+        ([0, 1, 1, 1, 0, 0, 1, 1, 2, 0], True),
+        # the same, but +2/6 elsewhere
+        ([0, 1, 1, 1, 0, 0, 1, 1, 2, 2], False),
+        # loses elsewhere
+        ([0, 0, 1, 1, 1, 0, 1, 1, 0, 0], True),
+    ],
+)
+def test_who_is_harmed(after, expected, sharpness):
+    # sure answers and doubtful ones with the same labels get the same verdict
+    assert is_harmed(RIGHT_BUT_2, after, sharpness=sharpness) == expected
+
+
+def test_rows_count_by_their_weight():
+    after = [0, 1, 1, 1, 0, 0, 1, 1, 2, 0]  # one lost at home, one gained elsewhere
+    assert is_harmed(RIGHT_BUT_2, after)
+    weight = np.ones(len(Y))
+    weight[1] = HARM / 10
+    assert not is_harmed(RIGHT_BUT_2, after, weight)
+
+
+def test_one_table_has_no_second_rule():
+    problem = SimpleNamespace(sites=SimpleNamespace(owns=np.ones((2, 3)), n_places=1))
+    assert not harmed(problem, {}, {}).any()
