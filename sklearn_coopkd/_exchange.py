@@ -364,10 +364,11 @@ def _check_model(model, role, y):
 def _fitting(lessons: Any, X: Any, y: np.ndarray) -> list[Lessons]:
     """Lessons as a list; raises ValueError if they do not fit the rows here."""
     found = as_list(lessons)
-    for one in found:
-        check_parts(one)
-        check_alike(X, one.X, "`X`", "the lessons' table")
-        check_same_labels(y, one.y, "`y`", "the lessons' `y`")
+    for k, one in enumerate(found):
+        name = "the lessons" if len(found) == 1 else f"`lessons[{k}]`"
+        check_parts(one, name)
+        check_alike(X, one.X, "`X`", f"the table of {name}")
+        check_same_labels(y, one.y, "`y`", f"the `y` of {name}")
     return found
 
 

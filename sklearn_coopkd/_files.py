@@ -72,7 +72,13 @@ def read_table(file: zipfile.ZipFile, name: str) -> Any:
     if kind == "polars":
         import polars as pl
 
-        return pl.read_ipc(io.BytesIO(file.read(f"{name}/frame.arrow")))
+        content = io.BytesIO(file.read(f"{name}/frame.arrow"))
+        try:
+            return pl.read_ipc(content)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a panic of polars is no Exception
+            raise ValueError(f"polars cannot read the frame: {error}") from error
     if kind == "array":
         cells = _read_column(file, f"{name}/array", about)
         return np.asarray(cells).reshape(about["shape"])

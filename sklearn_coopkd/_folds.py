@@ -136,11 +136,17 @@ def make_folds(
         held_out = np.zeros(len(y), dtype=bool)
         for rows in sites.by_place(np.arange(len(y))).values():
             size = float(validation)
-            # a site that cannot spare a row holds none out
-            if sites.n_places > 1 and not 1 <= np.ceil(size * len(rows)) < len(rows):
-                continue
             of_rows = None if groups is None else np.asarray(groups)[rows]
+            n_parts = len(rows) if of_rows is None else len(np.unique(of_rows))
+            # a site that cannot spare a row, or a group, holds none out
+            if sites.n_places > 1 and not 1 <= np.ceil(size * n_parts) < n_parts:
+                continue
             held_out[rows] = _hold_out(splitter, y[rows], size, of_rows, seed)
+        if not held_out.any():
+            raise ValueError(
+                f"`validation`={validation} finds no site that could set aside a row, "
+                "or a whole group, and keep another. Use validation='cross-fit'."
+            )
     n_folds = len(splits) + (held_out is not None)
     train = np.zeros((n_folds, len(y)), dtype=bool)
     test = np.zeros((n_folds, len(y)), dtype=bool)

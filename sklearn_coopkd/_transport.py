@@ -208,7 +208,7 @@ class Lessons:
                 error.add_note(f"Needed to read {os.fspath(path)!r}.")
                 raise
             # a damaged file can fail anywhere in the readers of four formats
-            except (Exception, MemoryError) as error:
+            except Exception as error:
                 raise ValueError(
                     f"{os.fspath(path)!r} holds no lessons that this version can read: "
                     f"{type(error).__name__}: {error}"
@@ -351,27 +351,50 @@ def _check_returns(lessons: Lessons, path: str) -> None:
         ) from error
 
 
-def check_parts(lessons: Lessons) -> None:
-    """Raise ValueError unless all parts of lessons are what they should be."""
-    n = len(lessons.y)
+def check_parts(lessons: Lessons, name: str = "the lessons") -> None:
+    """Raise unless all parts of lessons are what they should be.
+
+    Raises
+    ------
+    TypeError
+        If a part is no array, or X no table.
+
+    ValueError
+        If the parts do not fit each other, or hold what cannot be used. The message
+        starts with the name.
+    """
+    if not hasattr(lessons.X, "shape"):
+        raise TypeError(f"In {name}, `X` must be a table; got {type(lessons.X)}.")
+    for part in ("y", "weight", "source"):
+        if not isinstance(getattr(lessons, part), np.ndarray):
+            found = type(getattr(lessons, part)).__name__
+            raise TypeError(f"In {name}, `{part}` must be an ndarray; got {found}.")
+    problem = _problem_of(lessons)
+    if problem:
+        raise ValueError(f"In {name}, {problem}.")
+
+
+def _problem_of(lessons):
+    """What is wrong with the parts of lessons; None if nothing is."""
+    n, y, weight = len(lessons.y), lessons.y, lessons.weight
     if len(lessons.X.shape) != 2:
-        raise ValueError(f"`X` must have two dimensions; got {lessons.X.shape}.")
+        return f"`X` must have two dimensions; got shape {lessons.X.shape}"
     if n_rows(lessons.X) != n:
-        raise ValueError(f"`X` must have a row for each of the {n} labels.")
+        return f"`X` must have a row for each of the {n} labels; got {lessons.X.shape}"
     for name in ("y", "weight", "source"):
         part = getattr(lessons, name)
         if part.shape != (n,):
-            raise ValueError(f"`{name}` must have shape {(n,)}; got {part.shape}.")
-    weight = lessons.weight
+            return f"`{name}` must have shape {(n,)}; got {part.shape}"
     is_good = weight.dtype.kind in "iuf"
     if not is_good or not (np.isfinite(weight) & (weight >= 0)).all():
-        raise ValueError("`weight` must hold finite numbers, 0 or more.")
+        return "`weight` must hold finite numbers, 0 or more"
     if lessons.source.dtype.kind != "i":
-        raise ValueError(f"`source` must hold integers; got {lessons.source.dtype}.")
-    if lessons.y.dtype.kind == "f" and not np.isfinite(lessons.y).all():
-        raise ValueError("`y` must not miss a label.")
+        return f"`source` must hold integers; got {lessons.source.dtype}"
+    if y.dtype.kind in "fO" and any(cell is None or cell != cell for cell in y):
+        return "`y` must not miss a label"
     report = lessons.report
     if not isinstance(report, dict) or not all(
         isinstance(value, Real) for value in report.values()
     ):
-        raise ValueError(f"`report` must be a dict of numbers; got {report!r:.60}.")
+        return f"`report` must be a dict of numbers; got {report!r:.60}"
+    return None

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -617,11 +618,35 @@ def test_lessons_from_a_generator_teach(sites):
     assert not np.array_equal(one.theta_, student.theta_)
 
 
-def test_lessons_with_negative_weights_are_refused(sites):
+@pytest.mark.parametrize(
+    ("change", "error", "match"),
+    [
+        ({"weight": np.array([1.0, -1.0])}, ValueError, "`weight` must hold finite"),
+        ({"y": np.array(["a", None], dtype=object)}, ValueError, "`y` must not miss"),
+        ({"y": [0, 1]}, TypeError, "`y` must be an ndarray; got list"),
+        ({"X": [[0]]}, TypeError, "`X` must be a table"),
+    ],
+)
+def test_lessons_that_cannot_be_used_are_named(sites, change, error, match):
     X, y = sites["a"]
-    lessons = replace(make(X[:2]), weight=np.array([1.0, -1.0]))
-    with pytest.raises(ValueError, match="`weight` must hold finite numbers"):
-        learn(bayes(), X, y, lessons)
+    good = make(X[:2])
+    with pytest.raises(error, match=r"In `lessons\[1\]`, " + match):
+        learn(bayes(), X, y, [good, replace(good, **change)])
+
+
+def test_a_damaged_frame_of_polars(tmp_path):
+    make(pl.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]})).save(tmp_path / "x")
+    with zipfile.ZipFile(tmp_path / "x") as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    frame = parts["X/frame.arrow"]
+    for place in range(0, len(frame), 7):
+        damaged = bytearray(frame)
+        damaged[place] ^= 0xFF
+        with zipfile.ZipFile(tmp_path / "y", "w") as file:
+            for key, value in (parts | {"X/frame.arrow": bytes(damaged)}).items():
+                file.writestr(key, value)
+        with suppress(ValueError):  # and nothing else
+            Lessons.load(tmp_path / "y")
 
 
 @pytest.mark.parametrize(

@@ -324,6 +324,15 @@ def test_a_split_that_leaves_a_site_no_rows_is_told(semi_experts):
         distiller.fit(X, y, sites=site, groups=site)
 
 
+def test_a_hold_out_of_whole_sites_cannot_be(semi_experts):
+    X, y, site, *_ = semi_experts
+    distiller = CooperativeDistiller(
+        make_sites_members(), cv=LeaveOneGroupOut(), validation=0.2, combine="vote"
+    )
+    with pytest.raises(ValueError, match=r"`validation`=0.2 finds no site"):
+        distiller.fit(X, y, sites=site, groups=site)
+
+
 def test_between_sites_auto_means_three_rounds_of_all_teachers(semi_experts):
     X, y, site, _, _ = semi_experts
     params = {"validation": None, "combine": "vote", "random_state": 0}

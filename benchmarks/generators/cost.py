@@ -43,7 +43,7 @@ from sklearn_coopkd.generators._neighbors import choose_anchors
 
 sys.path.append(str(Path(__file__).parents[1]))
 from datasets import flights, load
-from options import new_file, positive
+from options import output_file, positive
 
 ALPHA = 0.5
 
@@ -355,7 +355,7 @@ def main():
         help="rivals, too, ask a forest's trees without the forest's own overhead",
     )
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=new_file, help="JSON file for the records")
+    parser.add_argument("--out", type=output_file, help="JSON file for the records")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.tables = ["breast_cancer"]

@@ -54,7 +54,7 @@ from sklearn_coopkd.generators import _quintessential, _search, _walks
 
 sys.path.append(str(Path(__file__).parents[1]))
 from datasets import DEVELOPMENT, MULTICLASS, load
-from options import chosen, new_file, positive
+from options import chosen, output_file, positive
 
 # name -> generator, and constants of the search that differ from the default
 GENERATORS = {
@@ -379,7 +379,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument(
-        "--out", type=new_file, help="JSON file for the records; read if it exists"
+        "--out", type=output_file, help="JSON file for the records; read if it exists"
     )
     arguments = parser.parse_args()
     for experiment in arguments.experiments:

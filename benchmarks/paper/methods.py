@@ -156,7 +156,12 @@ def unthinned(problem, members, seed):
 
 
 def unseen_site(problem, members, seed):
-    """Ours, where the gate judges on whole sites that were left out."""
+    """Ours, where the gate judges on whole sites that were left out.
+
+    Of the site itself, too: there a student has lessons alone. Needs three sites.
+    """
+    if len(problem.sites) < 3:
+        return None
     return distilled(problem, members, seed, groups=problem.site, cv=LeaveOneGroupOut())
 
 

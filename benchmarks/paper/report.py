@@ -40,13 +40,16 @@ class Results:
         for record in records:
             if record["group"] == group:
                 unit = tuple(record[k] for k in ("experiment", "case", "learner"))
+                if unit[1] not in EXPERIMENTS[unit[0]].cases:
+                    continue  # of an earlier version
                 self.records.setdefault(unit, {}).setdefault(record["method"], {})[
                     record["seed"]
                 ] = record
         # while a run is not finished: seeds that all methods of a unit have
         self.left_out = 0
+        wanted = METHODS if group == "main" else ABLATIONS
         for by_method in self.records.values():
-            common = set.intersection(*map(set, by_method.values()))
+            common = set.intersection(*(set(by_method.get(m, ())) for m in wanted))
             self.left_out += len(set().union(*by_method.values()) - common)
             for name, found in by_method.items():
                 by_method[name] = {seed: found[seed] for seed in sorted(common)}
@@ -321,10 +324,11 @@ def report(records) -> str:
     parts = ["## In short", summary_table(results, names)]
     for name in names:
         experiment = EXPERIMENTS[name]
-        seeds = sorted({len(results.seeds(unit)) for unit in results.units(name)})
+        seeds = [len(results.seeds(unit)) for unit in results.units(name)]
+        span = " to ".join(map(str, sorted({min(seeds), max(seeds)})))
         parts += [
             f"## {experiment.title}",
-            f"Paper: {experiment.paper}. Seeds: {' to '.join(map(str, seeds))}.",
+            f"Paper: {experiment.paper}. Seeds: {span}.",
             gains_table(results, name),
         ]
         if name in ("semi", "fashion"):
@@ -472,10 +476,10 @@ def main():
         if not found:
             parser.error(f"{str(path)!r} holds no results of run.py")
         records += found
-    if not Results(records, "main").records:
+    if not any(Results(records, group).records for group in ("main", "ablations")):
         parser.error("no case has finished yet; start run.py again to go on")
     print(report(records))
-    if arguments.figures is not None:
+    if arguments.figures is not None and Results(records, "main").records:
         arguments.figures.mkdir(parents=True, exist_ok=True)
         draw(records, arguments.figures)
 

@@ -32,7 +32,7 @@ import sklearn_coopkd
 
 sys.path.append(str(Path(__file__).parents[1]))
 from datasets import FASHION_MNIST
-from options import chosen, new_file, positive
+from options import chosen, output_file, positive
 
 # where the ablations are run: experiment, case, learners, seeds
 ABLATED = [
@@ -113,7 +113,7 @@ def main():
     parser.add_argument("experiments", nargs="*", metavar="NAME", help=", ".join(names))
     parser.add_argument(
         "--out",
-        type=new_file,
+        type=output_file,
         help="file of results; default: paper.jsonl, or paper_quick.jsonl",
     )
     parser.add_argument(
@@ -131,9 +131,12 @@ def main():
         print("Without Fashion-MNIST (see benchmarks/README.md).")
         names.remove("fashion")
 
+    text = path.read_text() if path.exists() else ""
     found = read(path)
-    # a line that was cut off must not swallow the next one
-    path.write_text("".join(json.dumps(record) + "\n" for record in found))
+    if text.count("\n") > len(found):
+        parser.error(f"{str(path)!r} holds other lines than results; name another file")
+    if text and not text.endswith("\n"):  # cut off: must not swallow the next line
+        path.write_text(text[: text.rfind("\n") + 1])
     done = {key_of(record) for record in found}
     names = arguments.experiments or names
     tasks = [

@@ -36,7 +36,7 @@ from sklearn_coopkd._members import DEFAULT_MEMBERS, make_members
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from datasets import DEVELOPMENT, load
-from options import chosen, new_file, positive
+from options import chosen, output_file, positive
 
 
 class TimedGenerator(QuintessentialGenerator):
@@ -257,7 +257,9 @@ VARIANTS = {
 def main():
     """Parse the arguments, run, write, report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=new_file, help="write the results here, as JSON")
+    parser.add_argument(
+        "--out", type=output_file, help="write the results here, as JSON"
+    )
     parser.add_argument("--report", type=Path, help="only report on earlier results")
     parser.add_argument("--tables", default=",".join(DEVELOPMENT), help="names")
     parser.add_argument("--max-rows", type=positive, default=3000, help="of a table")
