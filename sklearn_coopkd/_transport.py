@@ -390,7 +390,7 @@ def _problem_of(lessons):
         return "`weight` must hold finite numbers, 0 or more"
     if lessons.source.dtype.kind != "i":
         return f"`source` must hold integers; got {lessons.source.dtype}"
-    if y.dtype.kind in "fO" and any(cell is None or cell != cell for cell in y):
+    if y.dtype.kind in ("f", "O") and any(cell is None or cell != cell for cell in y):
         return "`y` must not miss a label"
     report = lessons.report
     if not isinstance(report, dict) or not all(
