@@ -85,7 +85,7 @@ def wanted(names, quick, n_seeds):
             continue
         cases = [experiment.quick[0]] if quick else experiment.cases
         learners = [experiment.quick[1]] if quick else experiment.learners
-        for seed in range(n_seeds or (2 if quick else experiment.n_seeds)):
+        for seed in range(n_seeds or (1 if quick else experiment.n_seeds)):
             for case in cases:
                 for learner in learners:
                     for method in METHODS:
