@@ -29,6 +29,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from sklearn_coopkd._combination import as_columns, fit_calibration
 from sklearn_coopkd._compat import (
     BaseHeterogeneousEnsemble,
     HasMethods,
@@ -64,7 +65,6 @@ from sklearn_coopkd._problem import Problem
 from sklearn_coopkd._responses import (
     apply_temperature,
     class_proba,
-    fit_temperature,
     response_method,
 )
 from sklearn_coopkd._rounds import run_rounds
@@ -646,27 +646,7 @@ class CooperativeDistiller(
 
     def _fit_combination(self, result, problem, routed):
         rows = result.response_rows
-        y_idx = problem.y_idx[rows]
-        weight = None if problem.sample_weight is None else problem.weights(rows)
-
-        def temperatures(responses):
-            return [fit_temperature(proba, y_idx, weight) for proba in responses]
-
-        self._temperatures = temperatures(result.responses)
-        # students that differ from their initial selves, if both were asked
-        changed = [
-            i
-            for i, (a, b) in enumerate(zip(result.students, result.initial))
-            if a is not b and result.is_current
-        ]
-        self._initial_temperatures = dict(
-            zip(changed, temperatures(result.initial_responses[changed]))
-        )
-        calibrated = self._calibrated(result.responses, result.initial_responses)
-        students = calibrated[: len(result.students)]
-        self._vote_temperature = fit_temperature(
-            np.mean(students, axis=0), y_idx, weight
-        )
+        self._calibration, probas = fit_calibration(result, problem)
         scores = np.where(np.isnan(result.scores), -np.inf, result.scores)
         self.best_index_ = int(np.argmax(scores))
         if self.combine != "stack":
@@ -685,27 +665,7 @@ class CooperativeDistiller(
         if not routing_enabled() and params:
             name = weight_keyword(final)
             params = {} if name is None else {name: params["sample_weight"]}
-        self.final_estimator_ = final.fit(
-            self._columns(calibrated), problem.y[rows], **params
-        )
-
-    def _calibrated(self, responses, initial_responses):
-        """Students' calibrated probabilities, then those of changed members before.
-
-        A stack of members and students beats a stack of either; calibration tames
-        members that are always certain, such as a full tree.
-        """
-        students = zip(responses, self._temperatures)
-        before = self._initial_temperatures.items()
-        return [
-            *(apply_temperature(proba, t) for proba, t in students),
-            *(apply_temperature(initial_responses[i], t) for i, t in before),
-        ]
-
-    def _columns(self, probas):
-        """One column per matrix and class; of two classes, the second alone."""
-        first = 1 if len(self.classes_) == 2 else 0
-        return np.hstack([proba[:, first:] for proba in probas])
+        self.final_estimator_ = final.fit(as_columns(probas), problem.y[rows], **params)
 
     # predict
 
@@ -725,27 +685,23 @@ class CooperativeDistiller(
         return class_proba(estimators[i], self._seen(X, i), self.classes_)
 
     def _ask_calibrated(self, X):
-        """As `_calibrated`, for new rows."""
-        before = {
-            i: self._ask(self.initial_estimators_, i, X)
-            for i in self._initial_temperatures
-        }
-        students = [
-            self._ask(self.estimators_, i, X) for i in range(len(self.estimators_))
-        ]
-        return self._calibrated(students, before)
+        """Probabilities of students, and of changed members before, calibrated."""
+        return self._calibration.apply(
+            lambda i: self._ask(self.estimators_, i, X),
+            lambda i: self._ask(self.initial_estimators_, i, X),
+        )
 
     def _final_input(self, X):
-        """What the final estimator sees: students, and changed members before."""
+        """What the final estimator sees."""
         check_is_fitted(self, "final_estimator_")
-        return self._columns(self._ask_calibrated(self._checked(X)))
+        return as_columns(self._ask_calibrated(self._checked(X)))
 
     def _student_proba(self, X, i):
         """Probabilities of student i as it gives them; decision values calibrated."""
         proba = self._ask(self.estimators_, i, X)
         if response_method(self.estimators_[i]) == "predict_proba":
             return proba
-        return apply_temperature(proba, self._temperatures[i])
+        return apply_temperature(proba, self._calibration.students[i])
 
     def transform(self, X):
         """Predict the class probabilities of each student.
@@ -763,7 +719,7 @@ class CooperativeDistiller(
             One column per member and class; with two classes, one per member.
         """
         X = self._checked(X)
-        return self._columns(
+        return as_columns(
             [self._student_proba(X, i) for i in range(len(self.estimators_))]
         )
 
@@ -840,8 +796,7 @@ class CooperativeDistiller(
         X = self._checked(X)
         if self.combine == "best":
             return self._student_proba(X, self.best_index_)
-        students = self._ask_calibrated(X)[: len(self.estimators_)]
-        return apply_temperature(np.mean(students, axis=0), self._vote_temperature)
+        return self._calibration.mean(self._ask_calibrated(X))
 
     @available_if(_final_has("predict_proba"))
     def predict_log_proba(self, X):

@@ -104,7 +104,9 @@ def harmed(problem: Problem, before: Models, after: Models) -> np.ndarray:
     owns = problem.sites.owns
     if problem.sites.n_places == 1:
         return np.zeros(len(owns), dtype=bool)
-    every = np.arange(len(problem.classes))
+    knows = np.array(
+        [np.isin(np.arange(len(problem.classes)), problem.y_idx[own]) for own in owns]
+    )
     # sums over all, own and other rows
     gained, weight = np.zeros((2, 3, len(owns)))
     for base, fold in problem.folds.gates.items():
@@ -113,14 +115,11 @@ def harmed(problem: Problem, before: Models, after: Models) -> np.ndarray:
         for j, pair in enumerate(zip(before[base], after[base])):
             proba = np.array([fitted.answers(rows) for fitted in pair])
             was_right, is_right = correct_rows(proba, y_idx)
-            change = is_right * 1.0 - was_right
             own = owns[j, rows]
-            is_of_site = np.isin(every, problem.y_idx[owns[j]])
-            at_home = own & is_of_site[proba.argmax(axis=2)].all(axis=0)
-            everyone = np.ones(len(rows), dtype=bool)
-            for k, part in enumerate((everyone, own, ~own)):
-                counts = at_home if k == 1 else part
-                gained[k, j] += change @ (of_row * counts)
-                weight[k, j] += of_row @ part
-    everywhere, *of_halves = gained / np.maximum(weight, 1e-12)
-    return (everywhere < -HARM) | (np.mean(of_halves, axis=0) < -HARM)
+            counts_at_home = own & knows[j, proba.argmax(axis=2)].all(axis=0)
+            everyone = np.ones_like(own)
+            change = (is_right * 1.0 - was_right) * of_row
+            gained[:, j] += np.array([everyone, counts_at_home, ~own]) @ change
+            weight[:, j] += np.array([everyone, own, ~own]) @ of_row
+    everywhere, at_home, elsewhere = gained / np.maximum(weight, 1e-12)
+    return (everywhere < -HARM) | ((at_home + elsewhere) / 2 < -HARM)

@@ -22,7 +22,6 @@ import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_coopkd._containers import concat_rows, take_rows
-from sklearn_coopkd._deficiency import deficient_rows
 from sklearn_coopkd._fitting import Fitted, Member, MemberFailure, fit_and_answer
 from sklearn_coopkd._folds import Exclusion
 from sklearn_coopkd._gate import harmed, mean_scores
@@ -36,13 +35,9 @@ from sklearn_coopkd._lessons import (
     seen_keys,
     selected,
 )
+from sklearn_coopkd._plan import Plan, make_plan
 from sklearn_coopkd._problem import Problem
 from sklearn_coopkd._reports import join_reports
-from sklearn_coopkd._responses import (
-    apply_temperature,
-    correct_rows,
-    fit_temperature,
-)
 
 
 @dataclass(frozen=True)
@@ -63,15 +58,6 @@ class RoundsResult:
     initial_responses: np.ndarray  # the same of the members before teaching
     is_current: bool  # False: `responses` are those of the round before the last
     columns: list[np.ndarray | None]  # mask of the columns each one sees; None: all
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Who teaches which row to whom."""
-
-    rows: np.ndarray  # (n_rows,) rows with out-of-sample answers
-    deficient: np.ndarray  # (n_members, n_rows)
-    assigned: np.ndarray  # (n_teachers, n_students, n_rows)
 
 
 @dataclass(frozen=True)
@@ -102,6 +88,7 @@ class _Loop:
         self.problem = problem
         self.folds, self.sites = problem.folds, problem.sites
         self.parallel = parallel
+        self._learners = np.array([not member.is_frozen for member in members])
         self.bases = [self.folds.root]
         self.bases += [base for base in self.folds.gates if base != self.folds.root]
         # full[round][base] and crossed[round][base, fold]: one Fitted per member
@@ -186,7 +173,8 @@ class _Loop:
             self.problem.report(f"round {round_}: cross-fitting, {len(jobs)} fits")
         for (models, j), fitted in zip(targets, self._run(jobs)):
             models[j] = replace(fitted, lesson=None)  # only the full model's is used
-        # what lies between the members and the last two rounds, but for the best
+        # nobody asks these again: `best` holds what is delivered of them, and the next
+        # round starts from this one
         for earlier in range(1, round_):
             self.full[earlier].clear()
             self.crossed[earlier].clear()
@@ -218,33 +206,8 @@ class _Loop:
 
     def plan(self, base: Exclusion, round_: int) -> Plan:
         """Decide from the answers of the round before."""
-        problem = self.problem
         rows, proba = self.answers(base, round_ - 1)
-        # a row without weight is as good as absent
-        present = problem.weights(rows) > 0
-        rows, proba = rows[present], proba[:, present]
-        y_idx, weight = problem.y_idx[rows], problem.weights(rows)
-        # members differ in over- and underconfidence: compare them calibrated
-        confidence = np.empty(proba.shape[:2])
-        for i, answers in enumerate(proba):
-            temperature = fit_temperature(answers, y_idx, weight)
-            calibrated = apply_temperature(answers, temperature)
-            confidence[i] = calibrated[np.arange(len(rows)), y_idx]
-        deficient = deficient_rows(proba, y_idx, problem.deficiency)
-        learns = np.array([not member.is_frozen for member in self.members])
-        deficient &= learns[:, None]
-        qualified = correct_rows(proba, y_idx)
-        assigned = np.asarray(
-            problem.peer_selection.select(deficient, qualified, confidence)
-        )
-        expected = (len(self.members), *deficient.shape)
-        if assigned.shape != expected or assigned.dtype != bool:
-            raise ValueError(
-                "`peer_selection` must return a boolean array of shape (n_teachers, "
-                f"n_students, n_rows) = {expected}; got shape {assigned.shape}, dtype "
-                f"{assigned.dtype}."
-            )
-        return Plan(rows, deficient, assigned)
+        return make_plan(self.problem, self._learners, rows, proba)
 
     def teach(self, plans: dict[Exclusion, Plan], round_: int, students: np.ndarray):
         """Make lessons and fit the given students (mask) for the plans' bases."""
@@ -427,21 +390,10 @@ class _Loop:
         """All rounds; see `run_rounds`."""
         problem, root, gates = self.problem, self.folds.root, self.folds.gates
         self.fit_plain()
-        if gates:
-            scores = mean_scores(problem, gates, self.full[0])
-        else:
-            children = self.folds.children(root)
-            scores = mean_scores(
-                problem,
-                {child: fold for fold, child in children.items()},
-                {
-                    child: self.crossed[0][root, fold]
-                    for fold, child in children.items()
-                },
-            )
+        scores = self._scores_before()
         self.best = {base: list(self.full[0][base]) for base in self.bases}
         history: list[dict[str, Any]] = []
-        done, n_iter, termination = 0, 0, "max_iter"
+        last_kept, n_iter, termination = 0, 0, "max_iter"
         for round_ in range(1, problem.max_iter + 1):
             if round_ > 1:
                 self.cross_fit(round_ - 1)
@@ -450,40 +402,44 @@ class _Loop:
             if not plan.assigned.any():
                 termination = "nothing_to_teach"
                 break
-            accepted = self._learners()
             after = np.full(len(self.members), np.nan)
             if gates:
                 others = {e: self.plan(e, round_) for e in gates if e != root}
-                self.teach(others or {root: plan}, round_, accepted)
+                self.teach(others or {root: plan}, round_, self._learners)
                 after = mean_scores(problem, gates, self.full[round_])
-                accepted &= after > scores + problem.tol
+                accepted = self._learners & (after > scores + problem.tol)
                 accepted &= ~harmed(problem, self.best, self.full[round_])
-            if accepted.any() or not gates:
-                is_last = round_ == problem.max_iter
-                going_on = accepted if is_last else self._learners()
-                self._teach_root(plan, round_, going_on)
-            if not gates:
+                if accepted.any() and others:
+                    # one that is not better stays as it was, and goes on learning if a
+                    # round is left: what this one overdid the next one may mend
+                    is_last = round_ == problem.max_iter
+                    students = accepted if is_last else self._learners
+                    self.teach({root: plan}, round_, students)
+            else:
+                self.teach({root: plan}, round_, self._learners)
                 accepted = self._changed(round_)
             history += self._records(round_, plan, scores, after, accepted)
             if not accepted.any():
                 termination = "no_improvement" if gates else "nothing_to_teach"
                 break
-            # one that is not better stays as it was, and goes on learning: what a
-            # round overdoes the next one may mend
             for base, best in self.best.items():
                 for j in np.flatnonzero(accepted):
                     best[j] = self.full[round_][base][j]
             scores = np.where(accepted & np.isfinite(after), after, scores)
-            done = round_
-        return self._result(done, n_iter, termination, history, scores)
+            last_kept = round_
+        return self._result(last_kept, n_iter, termination, history, scores)
 
-    def _teach_root(self, plan: Plan, round_: int, students: np.ndarray) -> None:
-        """Teach the students that are delivered, unless the gate's are these."""
-        if len(self.full) == round_ or self.folds.root not in self.full[round_]:
-            self.teach({self.folds.root: plan}, round_, students)
-
-    def _learners(self) -> np.ndarray:
-        return np.array([not member.is_frozen for member in self.members])
+    def _scores_before(self) -> np.ndarray:
+        """Out-of-sample scores of the members, before teaching."""
+        root, gates = self.folds.root, self.folds.gates
+        if gates:
+            return mean_scores(self.problem, gates, self.full[0])
+        children = self.folds.children(root)
+        return mean_scores(
+            self.problem,
+            {child: fold for fold, child in children.items()},
+            {child: self.crossed[0][root, fold] for fold, child in children.items()},
+        )
 
     def _changed(self, round_: int) -> np.ndarray:
         """Which of the delivered members a round fitted anew."""
@@ -508,10 +464,10 @@ class _Loop:
             if not member.is_frozen
         ]
 
-    def _result(self, done, n_iter, termination, history, scores) -> RoundsResult:
+    def _result(self, last_kept, n_iter, termination, history, scores) -> RoundsResult:
         root = self.folds.root
         final = self.best[root]
-        rows, responses, initial, is_current = self._responses(done)
+        rows, responses, initial, is_current = self._responses(last_kept)
         lessons = [fitted.lesson for fitted in final]
         transfer = np.zeros((len(self.members), len(self.members)), dtype=np.int64)
         for j, lesson in enumerate(lessons):
@@ -534,17 +490,17 @@ class _Loop:
             columns=[member.columns for member in self.members],
         )
 
-    def _responses(self, done: int):
+    def _responses(self, last_kept: int):
         """Answers of students and of members to rows that no part of them has seen."""
         folds, root = self.folds, self.folds.root
         if folds.gates:
             models = [
                 (f, self.full[0][e], self.best[e]) for e, f in folds.gates.items()
             ]
-            last = done
+            last = last_kept
         else:
             # nobody has needed the last round's students without a fold
-            last = done if done < len(self.crossed) else done - 1
+            last = min(last_kept, len(self.crossed) - 1)
             models = [
                 (fold, self.crossed[0][root, fold], self.crossed[last][root, fold])
                 for fold in folds.children(root)
@@ -561,7 +517,12 @@ class _Loop:
                     total[i, rows] += one.answers(rows)
         rows = np.flatnonzero(count)
         scale = count[rows][None, :, None]
-        return rows, responses[:, rows] / scale, initial[:, rows] / scale, last == done
+        return (
+            rows,
+            responses[:, rows] / scale,
+            initial[:, rows] / scale,
+            last == last_kept,
+        )
 
 
 def _summary(made: list[Generation]) -> dict[str, int]:

@@ -29,11 +29,13 @@ ALLOWED = {
     # the loop is handed generator and strategies: it imports neither's module
     "_problem": {"_folds", "_sites"},
     "_gate": LEAVES | {"_fitting", "_folds", "_problem"},
+    "_plan": LEAVES | {"_deficiency", "_problem"},
     "_rounds": LEAVES
-    | {"_deficiency", "_fitting", "_folds", "_gate", "_lessons", "_problem"},
+    | {"_fitting", "_folds", "_gate", "_lessons", "_plan", "_problem"},
+    "_combination": LEAVES | {"_problem", "_rounds"},
     "_distiller": LEAVES
-    | {"_rounds", "_problem", "_fitting", "_folds", "_scoring", "_sites", "_peers"}
-    | {"generators"},
+    | {"_combination", "_rounds", "_problem", "_fitting", "_folds", "_scoring"}
+    | {"_sites", "_peers", "generators"},
     "_files": {"_containers"},
     "_privacy": LEAVES,
     "_transport": LEAVES | {"_lessons", "_files", "_privacy"},

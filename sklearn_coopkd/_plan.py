@@ -1,0 +1,79 @@
+"""Who teaches which row to whom: deficiency estimation, then peer selection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_coopkd._deficiency import deficient_rows
+from sklearn_coopkd._problem import Problem
+from sklearn_coopkd._responses import (
+    apply_temperature,
+    correct_rows,
+    fit_temperature,
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Who teaches which row to whom."""
+
+    rows: np.ndarray  # (n_rows,) rows with out-of-sample answers
+    deficient: np.ndarray  # (n_members, n_rows)
+    assigned: np.ndarray  # (n_teachers, n_students, n_rows)
+
+
+def make_plan(
+    problem: Problem, learners: np.ndarray, rows: np.ndarray, proba: np.ndarray
+) -> Plan:
+    """Decide from out-of-sample answers.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    learners : ndarray of shape (n_members,), dtype=bool
+        Members that can be taught.
+
+    rows : ndarray of shape (n_rows,)
+        The rows that members were asked about.
+
+    proba : ndarray of shape (n_members, n_rows, n_classes)
+        Their answers, for each row of models that were not fitted with it.
+
+    Returns
+    -------
+    plan : Plan
+        Rows without weight are left out.
+
+    Raises
+    ------
+    ValueError
+        If a `peer_selection` of the user's returns anything but a boolean array of
+        shape (n_teachers, n_students, n_rows).
+    """
+    # a row without weight is as good as absent
+    present = problem.weights(rows) > 0
+    rows, proba = rows[present], proba[:, present]
+    y_idx, weight = problem.y_idx[rows], problem.weights(rows)
+    # members differ in over- and underconfidence: compare them calibrated
+    confidence = np.empty(proba.shape[:2])
+    for i, answers in enumerate(proba):
+        temperature = fit_temperature(answers, y_idx, weight)
+        calibrated = apply_temperature(answers, temperature)
+        confidence[i] = calibrated[np.arange(len(rows)), y_idx]
+    deficient = deficient_rows(proba, y_idx, problem.deficiency)
+    deficient &= learners[:, None]
+    qualified = correct_rows(proba, y_idx)
+    assigned = np.asarray(
+        problem.peer_selection.select(deficient, qualified, confidence)
+    )
+    expected = (len(proba), *deficient.shape)
+    if assigned.shape != expected or assigned.dtype != bool:
+        raise ValueError(
+            "`peer_selection` must return a boolean array of shape (n_teachers, "
+            f"n_students, n_rows) = {expected}; got shape {assigned.shape}, dtype "
+            f"{assigned.dtype}."
+        )
+    return Plan(rows, deficient, assigned)
