@@ -26,9 +26,10 @@ def output_file(text: str) -> Path:
     return path
 
 
-def chosen(parser: argparse.ArgumentParser, names: list[str], known: Iterable[str]):
-    """The names; ends the program if one is not among the known ones."""
+def check_known(
+    parser: argparse.ArgumentParser, names: list[str], known: Iterable[str]
+) -> None:
+    """End the program if a name is not among the known ones."""
     unknown = sorted(set(names) - set(known))
     if unknown:
         parser.error(f"{unknown[0]!r} is none of {', '.join(known)}")
-    return names

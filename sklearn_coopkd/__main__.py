@@ -134,8 +134,8 @@ def _read_csv(path: str, target: str) -> tuple[Any, np.ndarray]:
     n_lines = len(table)
     table = table[table[target].notna()].reset_index(drop=True)
     if len(table) < n_lines:
-        n_gone = n_lines - len(table)
-        print(f"left out: {n_gone} rows without {target!r}", file=sys.stderr)
+        told = f"{n_lines - len(table)} of {n_lines} rows"
+        print(f"left out, without {target!r}: {told}", file=sys.stderr)
     y = table.pop(target)
     labels = _labels(y, target)
     X = table.dropna(axis="columns", how="all")

@@ -175,8 +175,9 @@ def row_keys(X: Any) -> np.ndarray:
     if is_pandas(X):
         from pandas.util import hash_pandas_object
 
-        kinds = {getattr(d, "kind", "") for d in X.dtypes if isinstance(d, np.dtype)}
-        if len(set(X.dtypes)) == 1 and kinds and kinds <= set("iuf"):
+        dtypes = set(X.dtypes)
+        only = dtypes.pop() if len(dtypes) == 1 else None
+        if isinstance(only, np.dtype) and only.kind in "iuf":
             return row_hashes(X.to_numpy())  # as good, and fast for many columns
         return hash_pandas_object(_with_object_keys(X), index=False).to_numpy()
     if is_polars(X):

@@ -1,6 +1,8 @@
 """Tables and members shared by the tests."""
 
 import os
+import subprocess
+import sys
 
 # Read at the first import of what follows: one check more of scikit-learn's, and one
 # thread per process, since the tables are small and the tests run side by side.
@@ -36,6 +38,20 @@ def make_members():
         ("tree", DecisionTreeClassifier(max_depth=4, random_state=0)),
         ("bayes", GaussianNB()),
     ]
+
+
+def printed_in_two_processes(code):
+    """What a program prints, as a set: of one text if hash seeds do not matter."""
+    return {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
 
 
 @pytest.fixture

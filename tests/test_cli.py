@@ -61,7 +61,7 @@ def test_json_of_a_csv_and_the_saved_distiller(csv, tmp_path, capsys):
     command += ["--json", "--save", str(saved), "--seed", "3", "--test-size", "0.3"]
     assert main(command) == 0
     captured = capsys.readouterr()
-    assert "left out: 1 rows without 'buys'" in captured.err
+    assert "left out, without 'buys': 1 of " in captured.err
     report = json.loads(captured.out)
     assert report["n_train"] + report["n_test"] == 159
     assert report["n_columns"] == 4

@@ -1,14 +1,12 @@
 """Columns that other libraries break, one by one, each with an answer known by hand."""
 
 import datetime
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from conftest import printed_in_two_processes
 from scipy import sparse
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
@@ -391,17 +389,7 @@ def test_interpolation_is_the_same_in_every_process():
         "print(G().generate(None, X, [1, 1], pool, [1, 1, 1], random_state=0)"
         ".X_pseudo['a'].tolist())"
     )
-    told = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env=os.environ | {"PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert len(told) == 1
+    assert len(printed_in_two_processes(code)) == 1
 
 
 # --- errors ---------------------------------------------------------------------------

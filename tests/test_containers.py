@@ -1,12 +1,9 @@
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
 import polars as pl
 import polars.testing
 import pytest
+from conftest import printed_in_two_processes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
@@ -163,16 +160,7 @@ def test_row_keys_are_the_same_in_every_process():
         "X = pd.DataFrame({'a': pd.Series(['x', 1, None, (1, 'y')], dtype=object)});"
         "print(row_keys(X).tolist(), row_keys(X.to_numpy()).tolist())"
     )
-    found = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env=os.environ | {"PYTHONHASHSEED": seed},
-            capture_output=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert len(found) == 1
+    assert len(printed_in_two_processes(code)) == 1
 
 
 def test_row_keys_of_texts_of_another_length():

@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 import zipfile
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -639,14 +638,19 @@ def test_a_damaged_frame_of_polars(tmp_path):
     with zipfile.ZipFile(tmp_path / "x") as file:
         parts = {name: file.read(name) for name in file.namelist()}
     frame = parts["X/frame.arrow"]
+    n_refused = 0
     for place in range(0, len(frame), 7):
         damaged = bytearray(frame)
         damaged[place] ^= 0xFF
         with zipfile.ZipFile(tmp_path / "y", "w") as file:
             for key, value in (parts | {"X/frame.arrow": bytes(damaged)}).items():
                 file.writestr(key, value)
-        with suppress(ValueError):  # and nothing else
+        try:
             Lessons.load(tmp_path / "y")
+        except ValueError:  # and nothing else
+            n_refused += 1
+    # some bytes mean nothing, or are as good a value
+    assert n_refused
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_coopkd import QuintessentialGenerator
+from sklearn_coopkd._containers import take_rows
 from sklearn_coopkd._responses import class_proba
 from sklearn_coopkd.generators import _quintessential
 
@@ -159,21 +160,22 @@ def test_promises_about_columns(method, container):
     frame, y = _frame()
     if container == "polars":
         frame = pl.from_pandas(frame)
-        take = lambda rows: frame[rows]  # noqa: E731
-    else:
-        take = lambda rows: frame.iloc[rows]  # noqa: E731
     teacher = _teacher(frame, y)
     source, pool = np.arange(100), np.arange(100, 300)
-    X = take(source)
+    X = take_rows(frame, source)
     made = QuintessentialGenerator(
         alpha=0.3, method=method, immutable_features=["d"]
-    ).generate(teacher, X, y[source], take(pool), y[pool])
+    ).generate(teacher, X, y[source], take_rows(frame, pool), y[pool])
     new = made.X_pseudo
     assert type(new) is type(X)
     assert list(new.columns) == list(X.columns)
     assert [str(t) for t in new.dtypes] == [str(t) for t in X.dtypes]
     as_pandas = (lambda t: t) if container == "pandas" else (lambda t: t.to_pandas())
-    old, new, seen = as_pandas(X), as_pandas(new), as_pandas(take(np.arange(300)))
+    old, new, seen = (
+        as_pandas(X),
+        as_pandas(new),
+        as_pandas(take_rows(frame, np.arange(300))),
+    )
     assert np.array_equal(new["d"], old["d"])
     assert np.array_equal(new["f"], old["f"])
     assert np.array_equal(new["a"].isna(), old["a"].isna())

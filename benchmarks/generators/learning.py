@@ -54,7 +54,7 @@ from sklearn_coopkd.generators import _quintessential, _search, _walks
 
 sys.path.append(str(Path(__file__).parents[1]))
 from datasets import DEVELOPMENT, MULTICLASS, load
-from options import chosen, output_file, positive
+from options import check_known, output_file, positive
 
 # name -> generator, and constants of the search that differ from the default
 GENERATORS = {
@@ -384,8 +384,8 @@ def main():
     arguments = parser.parse_args()
     for experiment in arguments.experiments:
         known = MULTICLASS if experiment == "sites" else DEVELOPMENT
-        chosen(parser, arguments.tables or [], known)
-    chosen(parser, arguments.members, site_members(0))
+        check_known(parser, arguments.tables or [], known)
+    check_known(parser, arguments.members, site_members(0))
     if arguments.quick:
         arguments.seeds, arguments.max_rows = 1, 500
     print(

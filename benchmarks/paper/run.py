@@ -32,7 +32,7 @@ import sklearn_coopkd
 
 sys.path.append(str(Path(__file__).parents[1]))
 from datasets import FASHION_MNIST
-from options import chosen, output_file, positive
+from options import check_known, output_file, positive
 
 # where the ablations are run: experiment, case, learners, seeds
 ABLATED = [
@@ -124,7 +124,7 @@ def main():
         "--quick", action="store_true", help="one case and learner of each experiment"
     )
     arguments = parser.parse_args()
-    chosen(parser, arguments.experiments, names)
+    check_known(parser, arguments.experiments, names)
     default = "paper_quick.jsonl" if arguments.quick else "paper.jsonl"
     path = arguments.out or Path(default)
     if not arguments.experiments and (arguments.quick or not FASHION_MNIST.exists()):

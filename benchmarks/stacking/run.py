@@ -36,7 +36,7 @@ from sklearn_coopkd._members import DEFAULT_MEMBERS, make_members
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from datasets import DEVELOPMENT, load
-from options import chosen, output_file, positive
+from options import check_known, output_file, positive
 
 
 class TimedGenerator(QuintessentialGenerator):
@@ -276,7 +276,8 @@ def main():
     if arguments.report is not None:
         print(report(json.loads(arguments.report.read_text())))
         return
-    tables = chosen(parser, arguments.tables.split(","), DEVELOPMENT)
+    tables = arguments.tables.split(",")
+    check_known(parser, tables, DEVELOPMENT)
     if arguments.quick:
         tables, arguments.max_rows, arguments.repeats = tables[:5:2], 500, 1
     results = joblib.Parallel(n_jobs=arguments.jobs)(

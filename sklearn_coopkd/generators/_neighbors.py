@@ -186,11 +186,9 @@ class Neighborhood:
 
     def is_copy(self, sources, Z):
         """Whether rows made from the sources copy them, or a real row."""
-        made = row_hashes(Z).tolist()
-        own = row_hashes(self.Z[sources]).tolist()
-        taboo = self.codec.keys
-        copies = [new == old or new in taboo for new, old in zip(made, own)]
-        return np.array(copies, dtype=bool)
+        made = row_hashes(Z)
+        is_real = np.array([key in self.codec.keys for key in made.tolist()], bool)
+        return is_real | (made == row_hashes(self.Z[sources]))
 
     def by_group(self, cells, combine=np.add):
         """Cells (n, n_features) of whole columns joined to those of their groups."""

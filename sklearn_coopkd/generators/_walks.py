@@ -57,25 +57,20 @@ def _thin_out(search, sources):
     cost = rows.by_group(rows.cost(step_between(start, Z)))
     ranked = -np.sort(-cost, axis=1)
     n_changed = (cost > 0).sum(axis=1)
-    parts = []  # (position in sources, candidate) for each share
+    at, candidates = [], []  # for each share: positions in sources, rows
     for share in LARGEST:
         least = ranked[np.arange(len(Z)), np.ceil(share * n_changed).astype(int) - 1]
         is_large = (cost >= least[:, None]) & (cost > 0)
         tried = np.flatnonzero(is_large.sum(axis=1) < n_changed)
-        parts.append((tried, np.where(is_large[tried], Z[tried], start[tried])))
+        at.append(tried)
+        candidates.append(np.where(is_large[tried], Z[tried], start[tried]))
     # all in one call: a call costs more than its rows
-    asked = search.ask_for(
-        sources[np.concatenate([tried for tried, _ in parts])],
-        np.concatenate([candidate for _, candidate in parts]),
-    )
+    proba = search.ask_for(sources[np.concatenate(at)], np.concatenate(candidates))
     left = np.ones(len(Z), dtype=bool)
-    begin = 0
-    for tried, candidate in parts:
-        proba = asked[begin : begin + len(tried)]
-        begin += len(tried)
-        part = np.flatnonzero(left[tried])
-        found = search.offer(sources[tried[part]], candidate[part], proba[part])
-        left[tried[part[found]]] = False
+    for tried, candidate, asked in zip(at, candidates, np.split(proba, [len(at[0])])):
+        todo = np.flatnonzero(left[tried])
+        found = search.offer(sources[tried[todo]], candidate[todo], asked[todo])
+        left[tried[todo[found]]] = False
 
 
 def _length(search, pairs):
