@@ -250,7 +250,7 @@ EXPERIMENTS = {
         "-> 87.32 (other cars, single runs)",
         {"cars": cars},
         ["mlp", "tree/mlp", "logistic", "forest"],
-        10,
+        5,
         ("cars", "tree/mlp"),
     ),
     "heart": Experiment(
@@ -274,7 +274,7 @@ EXPERIMENTS = {
         "Fashion-MNIST: median 76 -> 83, pooled data 86: 0.70 of the gap",
         {name: partial(semi_experts, table=name) for name in SEMI_EXPERTS},
         ["logistic", "mlp", "forest"],
-        2,
+        1,
         ("segment", "logistic"),
     ),
     "fashion": Experiment(
@@ -294,7 +294,7 @@ EXPERIMENTS = {
             for share in (1.0, 0.5, 0.2, 0.1)
         },
         ["logistic", "mlp", "forest"],
-        5,
+        2,
         ("segment, 50%", "logistic"),
     ),
 }

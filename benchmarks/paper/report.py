@@ -222,7 +222,7 @@ def recovery_table(results, experiment, methods):
             found = [closed.get((case, learner, method)) for learner in learners]
             cells = ["" if values is None else mean(values, 1.0) for values in found]
             rows.append([case, method, *cells])
-    for method in methods:
+    for method in methods if len(cases) > 1 else []:
         row = ["median over tables", method]
         for learner in learners:
             values = [
@@ -363,24 +363,32 @@ def report(records) -> str:
 
 
 def overlap_table(results):
-    """Gain of ours by share of common columns, and its correlation with the share."""
-    rows, learners = [], []
-    shares, gains = {}, {}
+    """Gain by share of common columns, and its correlation with the share."""
+    rows, shares, by_share = [], [], []
+    learners = results.learners("overlap")
+    units = {}
     for unit in results.units("overlap"):
-        _, share = unit[1].split(", ")
-        change = results.accuracy(unit, "ours") - results.accuracy(unit, "no exchange")
-        gains.setdefault((share, unit[2]), []).append(change.mean(axis=1))
-        shares.setdefault(share, float(share.rstrip("%")))
-        learners.append(unit[2])
-    learners = list(dict.fromkeys(learners))
-    for share in sorted(shares, key=shares.get, reverse=True):
-        cells = [np.concatenate(gains.get((share, n), [[np.nan]])) for n in learners]
-        rows.append([share, *map(mean, cells)])
-    pairs = [(shares[s], v) for (s, _), g in gains.items() for v in np.concatenate(g)]
-    text = table(["common columns", *learners], rows)
-    if len(shares) > 1:
-        found = np.corrcoef(np.transpose(pairs))[0, 1]
-        text += f"\n\nCorrelation of gain and share: {found:+.2f}."
+        units.setdefault(unit[1].split(", ")[1], []).append(unit)
+    for share in sorted(units, key=lambda text: -float(text.rstrip("%"))):
+        for method in ("ours", "raw rows", "pooled data"):
+            found = {
+                unit: list(gains(results, unit, method).values())
+                for unit in units[share]
+            }
+            of = [
+                np.concatenate([found[u] for u in found if u[2] == name] or [[np.nan]])
+                for name in learners
+            ]
+            each = [np.mean(values) for values in found.values()]
+            rows.append([share, method, *map(mean, of), mean(each)])
+            if method == "ours":
+                shares += [float(share.rstrip("%"))] * len(each)
+                by_share += each
+    head = ["common columns", "gain", *learners, "tables and learners"]
+    text = table(head, rows)
+    if len(units) > 1:
+        correlation = np.corrcoef(shares, by_share)[0, 1]
+        text += f"\n\nCorrelation of our gain and the share: {correlation:+.2f}."
     return text
 
 
@@ -436,10 +444,10 @@ def draw_overlap(results, plt):
     figure, axis = plt.subplots(figsize=(5, 3.2))
     styles = {
         "ours": ("#d55e00", "o-"),
-        "raw rows": ("#0072b2", "s--"),
+        "pooled data": ("#0072b2", "s--"),
         "response": ("#009e73", "^:"),
     }
-    for method, (color, style) in styles.items():
+    for k, (method, (color, style)) in enumerate(styles.items()):
         gains = {}
         for unit in results.units("overlap"):
             now = results.accuracy(unit, method)
@@ -451,11 +459,12 @@ def draw_overlap(results, plt):
         error = [
             stats.t.ppf(0.975, len(gains[s]) - 1) * stats.sem(gains[s]) for s in shares
         ]
-        axis.errorbar(shares, centre, error, fmt=style, color=color, label=method)
+        aside = np.array(shares) + k - 1  # intervals side by side
+        axis.errorbar(aside, centre, error, fmt=style, color=color, label=method)
     axis.axhline(0, color="black", linewidth=0.8)
     axis.set_xlabel("columns that both sites have, %")
     axis.set_ylabel("gain of the mean student, points")
-    axis.legend(frameon=False)
+    axis.legend(frameon=False, loc="upper left")
     figure.tight_layout()
     return figure
 
