@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from imblearn.over_sampling import SMOTE
 from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold, LeaveOneGroupOut, cross_val_predict
@@ -138,8 +139,11 @@ def balanced(problem, members, seed):
     """Ours, where each site's classes count the same, as far as members can that."""
     fair = {name: clone(member) for name, member in members.items()}
     for member in fair.values():
+        is_forest = isinstance(member[-1], RandomForestClassifier)
         if "class_weight" in member[-1].get_params():
-            member[-1].set_params(class_weight="balanced")
+            # (forests of scikit-learn 1.9.1 take labels such as "1" for numbers here)
+            kind = "balanced_subsample" if is_forest else "balanced"
+            member[-1].set_params(class_weight=kind)
     return distilled(problem, fair, seed)
 
 
