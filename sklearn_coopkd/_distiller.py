@@ -13,7 +13,6 @@ from sklearn.base import (
     is_classifier,
 )
 from sklearn.exceptions import FitFailedWarning
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.utils import Bunch, assert_all_finite, check_random_state
 from sklearn.utils.metadata_routing import (
@@ -51,6 +50,7 @@ from sklearn_coopkd._containers import (
     take_columns,
     take_rows,
 )
+from sklearn_coopkd._final import PooledLogisticRegression
 from sklearn_coopkd._fitting import (
     MAX_SEED,
     check_known_classes,
@@ -72,9 +72,9 @@ from sklearn_coopkd._scoring import make_fold_scorer, routable_scorer
 from sklearn_coopkd._sites import make_sites, one_table
 from sklearn_coopkd.generators import QuintessentialGenerator
 
-# On one table, and between sites. Between sites a model lacks what no single round
-# brings, and every peer has seen other rows; see docs/benchmarks.md.
-AUTO = {"max_iter": (1, 3), "peer_selection": ("best", "all")}
+# Rounds on one table, and between sites, where a model lacks what no single round
+# brings; see docs/benchmarks.md.
+AUTO_MAX_ITER = (1, 3)
 
 
 def _final_has(method):
@@ -91,11 +91,7 @@ def _final_has(method):
             getattr(self.estimators_[self.best_index_], method)
             return True
         final = getattr(self, "final_estimator_", None)
-        if final is None:
-            final = self.final_estimator
-        if final is None:
-            final = LogisticRegression()
-        getattr(final, method)
+        getattr(self._final() if final is None else final, method)
         return True
 
     return check
@@ -124,7 +120,7 @@ class CooperativeDistiller(
 
     final_estimator : estimator, default=None
         Classifier that combines the members' outputs if ``combine="stack"``. None is
-        :class:`sklearn.linear_model.LogisticRegression`.
+        logistic regression pooled with the weighted geometric mean of the members.
 
     combine : {"stack", "vote", "best"}, default="stack"
         What `predict` uses: a final estimator on the students' out-of-sample outputs,
@@ -132,17 +128,23 @@ class CooperativeDistiller(
 
     deficiency : {"error", "margin"}, default="error"
         Rows that a student is taught: those it gets wrong out of sample, or also
-        those on which the true class leads by less than 0.2.
+        those on which a peer gives the true class at least 0.1 more probability.
 
-    peer_selection : {"auto", "best", "all"} or object, default="auto"
-        Who teaches a row: the surest peer (out-of-sample probabilities, calibrated by
-        temperature) among those that get it right, or all of them. "auto": "all"
-        between sites, else "best". An object needs
-        ``select(deficient, qualified, confidence)``; see ``docs/extending.md``.
+    peer_selection : {"all", "best"} or object, default="all"
+        Who teaches a row: all peers that get it right, as in the paper, or the surest
+        of them (out-of-sample probabilities, calibrated by temperature). An object
+        needs ``select(deficient, qualified, confidence)``; see ``docs/extending.md``.
 
     generator : object, default=None
         Makes the pseudo-samples. None is :class:`QuintessentialGenerator`. Any object
         with the method `generate` of that class, `get_params` and `set_params`.
+
+    soft_targets : bool or "auto", default="auto"
+        Whether a student learns the teacher's probabilities at a pseudo-sample, which
+        is then a row for each label with at least 0.02, weighted by it, or the true
+        label alone. "auto": on one table; between sites, where a student lacks whole
+        classes, the labels teach more. Members whose `fit` takes no weights learn the
+        labels in any case.
 
     pseudo_weight : float, default=1.0
         Weight of a pseudo-sample relative to its source row. Members whose `fit` takes
@@ -157,9 +159,9 @@ class CooperativeDistiller(
         cost.
 
     tol : float, default=0.0
-        A student is kept if its score rises by more than this, and between sites if
-        it is not wrong more often. One that is not is delivered as it was; what it
-        has learned goes on learning and teaching in further rounds.
+        A student is kept if its score rises by more than this, and if it is not wrong
+        on a hundredth more of the rows. One that is not is delivered as it was; what
+        it has learned goes on learning and teaching in further rounds.
 
     scoring : str or callable, default="neg_log_loss"
         What the gate compares, and what picks the best student. Members without
@@ -246,8 +248,10 @@ class CooperativeDistiller(
         Pseudo-samples made by member i that student j was fitted with and kept.
 
     pseudo_samples_ : :class:`~sklearn.utils.Bunch`
-        For each student: a Bunch with "X", "y", "weight", "teacher" (names), "source"
-        (row of the training data) and "round".
+        For each student: a Bunch with "X", "y" (the true label), "weight", "teacher"
+        (names), "source" (row of the training data), "round" and "target" (the
+        teacher's probabilities, shape (n_samples, n_classes); None without soft
+        targets).
 
     scores_ : ndarray of shape (n_estimators,)
         Out-of-sample score of each student by `scoring`; without a gate that of the
@@ -313,11 +317,9 @@ class CooperativeDistiller(
         "final_estimator": [None, HasMethods("fit")],
         "combine": [StrOptions({"stack", "vote", "best"})],
         "deficiency": [StrOptions({"error", "margin"})],
-        "peer_selection": [
-            StrOptions({"auto", *PEER_SELECTIONS}),
-            HasMethods("select"),
-        ],
+        "peer_selection": [StrOptions(set(PEER_SELECTIONS)), HasMethods("select")],
         "generator": [None, HasMethods("generate")],
+        "soft_targets": ["boolean", StrOptions({"auto"})],
         "pseudo_weight": [Interval(Real, 0, None, closed="neither")],
         "max_pseudo": [None, Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
@@ -343,8 +345,9 @@ class CooperativeDistiller(
         *,
         combine="stack",
         deficiency="error",
-        peer_selection="auto",
+        peer_selection="all",
         generator=None,
+        soft_targets="auto",
         pseudo_weight=1.0,
         max_pseudo=None,
         max_iter="auto",
@@ -364,6 +367,7 @@ class CooperativeDistiller(
         self.deficiency = deficiency
         self.peer_selection = peer_selection
         self.generator = generator
+        self.soft_targets = soft_targets
         self.pseudo_weight = pseudo_weight
         self.max_pseudo = max_pseudo
         self.max_iter = max_iter
@@ -484,17 +488,24 @@ class CooperativeDistiller(
             folds=folds,
             sites=ownership,
             deficiency=self.deficiency,
-            peer_selection=self._component(
-                self._automatic("peer_selection", sites), PEER_SELECTIONS
-            ),
+            peer_selection=self._component(self.peer_selection, PEER_SELECTIONS),
             generator=(
                 QuintessentialGenerator()
                 if self.generator is None
                 else clone(self.generator)
             ),
+            soft_targets=(
+                sites is None
+                if isinstance(self.soft_targets, str)
+                else bool(self.soft_targets)
+            ),
             pseudo_weight=self.pseudo_weight,
             max_pseudo=self.max_pseudo,
-            max_iter=self._automatic("max_iter", sites),
+            max_iter=(
+                AUTO_MAX_ITER[sites is not None]
+                if isinstance(self.max_iter, str)
+                else self.max_iter
+            ),
             tol=self.tol,
             scorer=scorer,
             on_failure=self.on_failure,
@@ -566,13 +577,6 @@ class CooperativeDistiller(
     def _report(self, message):
         print(f"[{type(self).__name__}] {message}", flush=True)
 
-    def _automatic(self, parameter, sites):
-        """Value of a parameter whose default is "auto"."""
-        value = getattr(self, parameter)
-        if not isinstance(value, str) or value != "auto":
-            return value
-        return AUTO[parameter][sites is not None]
-
     def _resolve_views(self, X, names):
         """Mask of the columns that each member with a view sees."""
         unknown = sorted(set(self.views or {}) - set(names), key=str)
@@ -642,7 +646,14 @@ class CooperativeDistiller(
                 ],
                 source=none if lesson is None else lesson.source,
                 round=none if lesson is None else lesson.round,
+                target=None if lesson is None else lesson.target,
             )
+
+    def _final(self, classes=None):
+        """The final estimator, not fitted; the default one for these classes."""
+        if self.final_estimator is None:
+            return PooledLogisticRegression(classes)
+        return self.final_estimator
 
     def _fit_combination(self, result, problem, routed):
         rows = result.response_rows
@@ -656,8 +667,7 @@ class CooperativeDistiller(
                 "`cv` must test at least one row, or the final estimator has nothing "
                 "to learn from; got none. Use another `cv`, or combine='vote'."
             )
-        final = self.final_estimator
-        final = LogisticRegression() if final is None else clone(final)
+        final = clone(self._final(self.classes_))
         if not is_classifier(final):
             raise ValueError(f"`final_estimator` must be a classifier; got {final!r}.")
         final = seeded(final, problem.seed)
@@ -881,11 +891,9 @@ class CooperativeDistiller(
             scoring=routable_scorer(self, self.scoring),
             method_mapping=MethodMapping().add(caller="fit", callee="score"),
         )
-        final = self.final_estimator
-        if final is None:
-            final = LogisticRegression()
-            if routing_enabled():
-                final.set_fit_request(sample_weight=True)  # nobody else can say so
+        final = self._final()
+        if self.final_estimator is None and routing_enabled():
+            final.set_fit_request(sample_weight=True)  # nobody else can say so
         router.add(
             final_estimator=final,
             method_mapping=MethodMapping()
@@ -899,10 +907,8 @@ class CooperativeDistiller(
         members = VisualBlock("parallel", estimators, names=names, dash_wrapped=False)
         if self.combine != "stack":
             return members
-        final = self.final_estimator
-        final = LogisticRegression() if final is None else final
         combination = VisualBlock(
-            "parallel", [final], names=["final_estimator"], dash_wrapped=False
+            "parallel", [self._final()], names=["final_estimator"], dash_wrapped=False
         )
         return VisualBlock("serial", (members, combination), dash_wrapped=False)
 

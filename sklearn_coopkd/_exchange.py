@@ -52,7 +52,11 @@ from sklearn_coopkd._lessons import (
     seen_keys,
 )
 from sklearn_coopkd._reports import join_reports
-from sklearn_coopkd._responses import Responder, correct_rows
+from sklearn_coopkd._responses import (
+    Responder,
+    correct_rows,
+    true_class_confidence,
+)
 from sklearn_coopkd._transport import (
     Lessons,
     as_lesson,
@@ -189,7 +193,8 @@ def make_lessons(
     for k, models in enumerate((teachers, students)):
         for part, fitted in models:
             proba[k, part] = fitted.answers(part)
-    wanted = deficient_rows(proba[1:], y_idx, deficiency)[0]
+    confidence = true_class_confidence(proba, y_idx, weight)
+    wanted = deficient_rows(proba, confidence, y_idx, deficiency)[1]
     if weight is not None:  # a row without weight is as good as absent
         wanted &= weight > 0
     deficient = int(wanted.sum())

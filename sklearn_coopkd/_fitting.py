@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from sklearn_coopkd._compat import BaseSearchCV, index_params, routing_enabled
 from sklearn_coopkd._containers import concat_rows, take_columns, take_rows
-from sklearn_coopkd._lessons import Lesson
+from sklearn_coopkd._lessons import Lesson, spread
 from sklearn_coopkd._responses import Responder
 
 MAX_SEED = np.iinfo(np.int32).max
@@ -224,6 +224,9 @@ def _check_finite(model, answers):
 
 
 def _fit(member, X, y, classes, sample_weight, rows, lesson):
+    # one that takes no weights learns the labels
+    if lesson is not None and lesson.target is not None and member.weight_name:
+        lesson = spread(lesson, classes)
     known = y[rows] if lesson is None else np.concatenate([y[rows], lesson.y])
     if len(np.unique(known)) < min(2, len(classes)):
         # Few classifiers accept a single class, which only this subset has; a model

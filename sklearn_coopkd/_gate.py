@@ -1,6 +1,6 @@
 """The gate: is a student better than before on rows that no part of it has seen?
 
-It is kept if its mean score rises and, between sites, if it is not wrong more often.
+It is kept if its mean score rises and if it is not wrong more often.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sklearn_coopkd._responses import (
     fit_temperature,
 )
 
-# Between sites: share of rows by which a student may be wrong more often than before.
+# Share of rows by which a student may be wrong more often than before.
 HARM = 0.01
 
 Models = dict[Exclusion, list[Fitted]]  # one entry per member
@@ -81,14 +81,15 @@ def _score(problem, fitted, rows, proba):
 
 
 def harmed(problem: Problem, before: Models, after: Models) -> np.ndarray:
-    """Students that a round made wrong more often, between sites.
+    """Students that a round made wrong more often.
 
-    The score alone would take the labels of a site that contradicts the others: a
-    student that is sure of the rest loses more there than doubt costs elsewhere. So
-    a student may not lose on all rows, and not where half the weight is that of its
-    own rows, half that of all others. Own rows that are taken for a class that the
-    site never saw do not count at home: that is what learning the class costs, and it
-    is in the first count.
+    On one table a score such as the log-loss may rise where doubt replaces right
+    answers. Between sites it alone would take the labels of a site that contradicts the
+    others: a student that is sure of the rest loses more there than doubt costs
+    elsewhere. So a student may not lose on all rows, and not where half the weight is
+    that of its own rows, half that of all others. Own rows that are taken for a class
+    that the site never saw do not count at home: that is what learning the class costs,
+    and it is in the first count.
 
     Parameters
     ----------
@@ -102,8 +103,6 @@ def harmed(problem: Problem, before: Models, after: Models) -> np.ndarray:
     harmed : ndarray of shape (n_members,), dtype=bool
     """
     owns = problem.sites.owns
-    if problem.sites.n_places == 1:
-        return np.zeros(len(owns), dtype=bool)
     knows = np.array(
         [np.isin(np.arange(len(problem.classes)), problem.y_idx[own]) for own in owns]
     )

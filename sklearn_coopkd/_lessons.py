@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from numbers import Real
 from typing import Any
 
@@ -21,6 +21,10 @@ from sklearn_coopkd._containers import (
     take_rows,
 )
 
+# Labels to which a teacher gives less than this are no part of a soft target: rows that
+# cost as much as others and teach nothing.
+MIN_SHARE = 0.02
+
 
 @dataclass(frozen=True)
 class Lesson:
@@ -32,6 +36,8 @@ class Lesson:
     teacher: np.ndarray  # position of the member that made it
     source: np.ndarray  # row it was made from
     round: np.ndarray
+    # (n_samples, n_classes) what the teacher says of each; None: the label is all
+    target: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,8 @@ class Samples:
     X: Any
     success: np.ndarray  # (n_sources,) bool
     report: dict[str, float]
+    # (n_sources, n_classes) what the teacher says of each success; None: not asked
+    target: np.ndarray | None = None
 
 
 def make_samples(
@@ -52,12 +60,14 @@ def make_samples(
     y_pool: np.ndarray,
     seed: int,
     columns: np.ndarray | None = None,
+    soft_targets: bool = False,
 ) -> Samples:
     """Let a teacher make a pseudo-sample from each row of X.
 
     Of a teacher that sees some columns only (mask `columns`), the others stay: a
     generator with the parameter `immutable_features` is told so, and of what any makes
-    they are put back, which its teacher does not notice.
+    they are put back, which its teacher does not notice. With `soft_targets` it is
+    asked once more, about all that succeeded.
 
     Raises
     ------
@@ -76,12 +86,23 @@ def make_samples(
         if columns is None:
             raise
         # this teacher sees nothing that could; others may teach the rows
-        return Samples(X, np.zeros(len(y), dtype=bool), {})
-    samples = _checked(made, X, type(generator).__name__)
-    if columns is None:
+        samples = Samples(X, np.zeros(len(y), dtype=bool), {})
+    else:
+        samples = _checked(made, X, type(generator).__name__)
+        if columns is not None:
+            samples = _restored(samples, X, columns)
+    if not soft_targets:
         return samples
+    target = np.zeros((len(y), len(teacher.classes_)))
+    taught = np.flatnonzero(samples.success)
+    target[taught] = teacher.predict_proba(take_rows(samples.X, taught))
+    return replace(samples, target=target)
+
+
+def _restored(samples: Samples, X: Any, columns: np.ndarray) -> Samples:
+    """Samples with the cells of their sources where the teacher sees nothing."""
     X_pseudo = restore_columns(samples.X, X, ~columns)
-    # what was changed only where the teacher sees nothing is the source row again
+    # what was changed only there is the source row again
     source = row_keys(X)
     undone = (row_keys(X_pseudo) == source) & (row_keys(samples.X) != source)
     return Samples(X_pseudo, samples.success & ~undone, samples.report)
@@ -145,17 +166,49 @@ def distinct(lesson: Lesson) -> Lesson:
 
 def selected(lesson: Lesson, rows: np.ndarray) -> Lesson:
     """Some samples of a lesson."""
-    rest = {f.name: getattr(lesson, f.name)[rows] for f in fields(Lesson)[1:]}
+    rest = {name: value[rows] for name, value in _arrays(lesson).items()}
     return Lesson(X=take_rows(lesson.X, rows), **rest)
 
 
 def join(lessons: list[Lesson]) -> Lesson:
-    """The samples of several lessons."""
-    rest = {
-        f.name: np.concatenate([getattr(one, f.name) for one in lessons])
-        for f in fields(Lesson)[1:]
-    }
+    """The samples of several lessons, all of which have targets, or none."""
+    arrays = [_arrays(one) for one in lessons]
+    rest = {name: np.concatenate([one[name] for one in arrays]) for name in arrays[0]}
     return Lesson(X=concat_rows([one.X for one in lessons]), **rest)
+
+
+def _arrays(lesson: Lesson) -> dict[str, Any]:
+    """All that is there but X, by name."""
+    values = {f.name: getattr(lesson, f.name) for f in fields(Lesson)[1:]}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def spread(lesson: Lesson, classes: np.ndarray) -> Lesson:
+    """Soft targets as rows: each sample once for each label, weighted by its share.
+
+    Parameters
+    ----------
+    lesson : Lesson
+        With targets.
+
+    classes : ndarray of shape (n_classes,)
+        Labels of their columns.
+
+    Returns
+    -------
+    lesson : Lesson
+        Without targets; the weights of the rows made of a sample add up to its own.
+    """
+    target = np.asarray(lesson.target)
+    share = np.where(target < MIN_SHARE, 0.0, target)
+    # its own label is there, however many classes share the rest
+    own = np.arange(len(lesson.y)), np.searchsorted(classes, lesson.y)
+    share[own] = np.maximum(target[own], np.finfo(float).tiny)
+    sample, label = np.nonzero(share)
+    weight = lesson.weight[sample] * share[sample, label] / share.sum(axis=1)[sample]
+    return replace(
+        selected(lesson, sample), y=classes[label], weight=weight, target=None
+    )
 
 
 def capped(lesson: Lesson, max_pseudo: float | None, n_own: int, seed: int) -> Lesson:

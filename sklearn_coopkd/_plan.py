@@ -8,11 +8,7 @@ import numpy as np
 
 from sklearn_coopkd._deficiency import deficient_rows
 from sklearn_coopkd._problem import Problem
-from sklearn_coopkd._responses import (
-    apply_temperature,
-    correct_rows,
-    fit_temperature,
-)
+from sklearn_coopkd._responses import correct_rows, true_class_confidence
 
 
 @dataclass(frozen=True)
@@ -57,13 +53,8 @@ def make_plan(
     present = problem.weights(rows) > 0
     rows, proba = rows[present], proba[:, present]
     y_idx, weight = problem.y_idx[rows], problem.weights(rows)
-    # members differ in over- and underconfidence: compare them calibrated
-    confidence = np.empty(proba.shape[:2])
-    for i, answers in enumerate(proba):
-        temperature = fit_temperature(answers, y_idx, weight)
-        calibrated = apply_temperature(answers, temperature)
-        confidence[i] = calibrated[np.arange(len(rows)), y_idx]
-    deficient = deficient_rows(proba, y_idx, problem.deficiency)
+    confidence = true_class_confidence(proba, y_idx, weight)
+    deficient = deficient_rows(proba, confidence, y_idx, problem.deficiency)
     deficient &= learners[:, None]
     qualified = correct_rows(proba, y_idx)
     assigned = np.asarray(

@@ -26,6 +26,7 @@ class Problem:
     deficiency: str
     peer_selection: Any
     generator: Any
+    soft_targets: bool
     pseudo_weight: float
     max_pseudo: float | None
     max_iter: int

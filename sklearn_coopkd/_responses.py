@@ -190,6 +190,34 @@ def apply_temperature(proba: np.ndarray, temperature: float) -> np.ndarray:
     return softmax(log_proba / temperature, axis=1)
 
 
+def true_class_confidence(
+    proba: np.ndarray, y_idx: np.ndarray, sample_weight: np.ndarray | None = None
+) -> np.ndarray:
+    """Probability that members give the true class, each calibrated by temperature.
+
+    Members differ in over- and underconfidence: this is what can be compared.
+
+    Parameters
+    ----------
+    proba : ndarray of shape (n_members, n_rows, n_classes)
+        Out-of-sample probabilities.
+
+    y_idx : ndarray of shape (n_rows,)
+
+    sample_weight : ndarray of shape (n_rows,), default=None
+
+    Returns
+    -------
+    confidence : ndarray of shape (n_members, n_rows)
+    """
+    confidence = np.empty(proba.shape[:2])
+    for i, answers in enumerate(proba):
+        temperature = fit_temperature(answers, y_idx, sample_weight)
+        calibrated = apply_temperature(answers, temperature)
+        confidence[i] = calibrated[np.arange(len(y_idx)), y_idx]
+    return confidence
+
+
 class Responder(ClassifierMixin, BaseEstimator):
     """A fitted member seen through `class_proba`: every class, always probabilities.
 

@@ -288,6 +288,7 @@ class _Loop:
                 *(take_rows(problem.X, pool), problem.y[pool]),
                 problem.seed,
                 fitted.columns,
+                problem.soft_targets,
             )
             for key, (fitted, pool, _) in calls.items()
         )
@@ -338,7 +339,7 @@ class _Loop:
 
     def _lesson(self, base, plan, batches, student, round_) -> Lesson | None:
         """Everything the student has been taught: earlier rounds and this one."""
-        parts, teachers, origins = [], [], []
+        parts, teachers, origins, targets = [], [], [], []
         n_requested = n_reached = 0
         for i, position, sources, samples in batches:
             wanted = plan.rows[position[plan.assigned[i, student, position]]]
@@ -350,6 +351,8 @@ class _Loop:
                 parts.append(take_rows(samples.X, at))
                 teachers.append(np.full(len(at), i))
                 origins.append(sources[at])
+                if samples.target is not None:
+                    targets.append(samples.target[at])
         earlier = self.full[round_ - 1][base][student].lesson
 
         def record(n_kept):
@@ -371,6 +374,7 @@ class _Loop:
             teacher=np.concatenate(teachers),
             source=source,
             round=np.full(len(source), round_),
+            target=np.concatenate(targets) if targets else None,
         )
         if not hands_over_rows(self.problem.generator):
             is_copy = self._copies(lesson.X, source, base, student)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from sklearn_coopkd._deficiency import correct_rows, deficient_rows, true_class_margin
+from sklearn_coopkd._deficiency import deficient_rows
+from sklearn_coopkd._responses import correct_rows
 
 # one member, four rows, three classes; the true class is the first throughout
 PROBA = np.array(
@@ -10,26 +11,26 @@ PROBA = np.array(
 Y_IDX = np.zeros(4, dtype=int)
 
 
-def test_margin_by_hand():
-    assert true_class_margin(PROBA, Y_IDX)[0] == pytest.approx([0.3, 0.05, -0.3, 0.0])
-
-
-def test_margin_of_a_single_class_is_its_probability():
-    assert true_class_margin(np.ones((1, 2, 1)), np.zeros(2, int)).tolist() == [[1, 1]]
-
-
-def test_margin_leaves_the_probabilities_alone():
-    before = PROBA.copy()
-    true_class_margin(PROBA, Y_IDX)
-    assert np.array_equal(PROBA, before)
-
-
 def test_error_takes_the_rows_whose_most_probable_class_is_wrong():
-    assert deficient_rows(PROBA, Y_IDX, "error")[0].tolist() == [0, 0, 1, 0]
-    assert np.array_equal(
-        correct_rows(PROBA, Y_IDX), ~deficient_rows(PROBA, Y_IDX, "error")
-    )
+    nobody_knows = np.zeros((1, 4))
+    deficient = deficient_rows(PROBA, nobody_knows, Y_IDX, "error")
+    assert deficient[0].tolist() == [0, 0, 1, 0]
+    assert np.array_equal(deficient, ~correct_rows(PROBA, Y_IDX))
 
 
-def test_margin_adds_the_nearly_wrong_rows():
-    assert deficient_rows(PROBA, Y_IDX, "margin")[0].tolist() == [0, 1, 1, 1]
+@pytest.mark.parametrize(
+    ("peer", "expected"),
+    [
+        # wrong on the third, and where the peer leads by 0.1 or more
+        ([0.65, 0.51, 0.0, 0.4], [0, 1, 1, 0]),
+        ([0.9, 0.9, 0.9, 0.9], [1, 1, 1, 1]),
+        ([0.0, 0.0, 0.0, 0.0], [0, 0, 1, 0]),
+    ],
+)
+def test_margin_adds_the_rows_that_a_peer_knows_better(peer, expected):
+    proba = np.concatenate([PROBA, PROBA])
+    confidence = np.array([PROBA[0, :, 0], peer])
+    student, teacher = deficient_rows(proba, confidence, Y_IDX, "margin")
+    assert student.tolist() == expected
+    lead = confidence[0] - confidence[1]
+    assert teacher.tolist() == [w or d >= 0.1 for w, d in zip([0, 0, 1, 0], lead)]

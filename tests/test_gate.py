@@ -1,4 +1,4 @@
-"""The gate between sites, worked by hand."""
+"""The gate's rule on wrong answers, worked by hand."""
 
 from types import SimpleNamespace
 
@@ -8,7 +8,7 @@ import pytest
 from sklearn_coopkd._fitting import Fitted
 from sklearn_coopkd._folds import Folds
 from sklearn_coopkd._gate import HARM, harmed
-from sklearn_coopkd._sites import make_sites
+from sklearn_coopkd._sites import make_sites, one_table
 
 # two sites, "a" without class 2; rows 0-3 are of "a", rows 4-9 of "b"
 SITE = np.array(list("aaaabbbbbb"))
@@ -16,11 +16,14 @@ Y = np.array([0, 0, 1, 1, 0, 0, 1, 1, 2, 2])
 RIGHT_BUT_2 = [0, 0, 1, 1, 0, 0, 1, 1, 0, 0]
 
 
-def is_harmed(before, after, weight=None, sharpness=1.0):
+SITES = make_sites(SITE, ["a", "b"], [False, False], len(Y))
+
+
+def is_harmed(before, after, weight=None, sharpness=1.0, sites=SITES):
     """Verdict on a student of site "a" that answers with these labels."""
     test = np.ones((1, len(Y)), dtype=bool)
     problem = SimpleNamespace(
-        sites=make_sites(SITE, ["a", "b"], [False, False], len(Y)),
+        sites=sites,
         folds=Folds(~test, test, (0,), (), {(0,): 0}),
         classes=np.arange(3),
         y_idx=Y,
@@ -65,6 +68,11 @@ def test_rows_count_by_their_weight():
     assert not is_harmed(RIGHT_BUT_2, after, weight)
 
 
-def test_one_table_has_no_second_rule():
-    problem = SimpleNamespace(sites=SimpleNamespace(owns=np.ones((2, 3)), n_places=1))
-    assert not harmed(problem, {}, {}).any()
+@pytest.mark.parametrize("n_lost", [0, 1, 2])
+def test_on_one_table_all_rows_count_the_same(n_lost):
+    # of a weight of 100: a row is a hundredth, which is allowed; two are not
+    weight = np.where(np.arange(len(Y)) < 2, 1.0, 98 / 8)
+    after = np.array(RIGHT_BUT_2)
+    after[:n_lost] = 1
+    harmed = is_harmed(RIGHT_BUT_2, after, weight, sites=one_table(2, len(Y)))
+    assert harmed == (n_lost == 2)

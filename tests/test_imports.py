@@ -32,9 +32,18 @@ ALLOWED = {
     "_plan": LEAVES | {"_deficiency", "_problem"},
     "_rounds": LEAVES
     | {"_fitting", "_folds", "_gate", "_lessons", "_plan", "_problem"},
+    "_final": LEAVES,
     "_combination": LEAVES | {"_problem", "_rounds"},
     "_distiller": LEAVES
-    | {"_combination", "_rounds", "_problem", "_fitting", "_folds", "_scoring"}
+    | {
+        "_combination",
+        "_final",
+        "_rounds",
+        "_problem",
+        "_fitting",
+        "_folds",
+        "_scoring",
+    }
     | {"_sites", "_peers", "generators"},
     "_files": {"_containers"},
     "_privacy": LEAVES,

@@ -21,7 +21,7 @@ from sklearn_coopkd import (
     _rounds,
 )
 from sklearn_coopkd._folds import Folds
-from sklearn_coopkd._lessons import Lesson, distinct
+from sklearn_coopkd._lessons import Lesson, distinct, spread
 
 
 class Threshold(ClassifierMixin, BaseEstimator):
@@ -71,8 +71,69 @@ Y_HAND = np.array([1, 0, 1, 0, 0, 0, 1, 0])
 
 def hand_distiller(**params):
     members = [("a", Threshold(0)), ("b", Threshold(1))]
-    params = {"validation": None, "peer_selection": "all", "cv": 2} | params
+    params = {"validation": None, "soft_targets": False, "cv": 2} | params
     return CooperativeDistiller(members, generator=Shift(), combine="vote", **params)
+
+
+def test_soft_targets_by_hand():
+    """Each sample is a row for either label, weighted by the teacher's answer."""
+    distiller = hand_distiller(max_iter=1, soft_targets="auto").fit(X_HAND, Y_HAND)
+    to_b = distiller.pseudo_samples_.b
+    assert to_b.y.tolist() == [1, 0]
+    np.testing.assert_allclose(to_b.target, [[0.2, 0.8], [0.8, 0.2]])
+    assert to_b.weight.tolist() == [1, 1]
+    b = distiller.named_estimators_.b
+    np.testing.assert_allclose(b.X_, np.vstack([X_HAND, to_b.X.repeat(2, axis=0)]))
+    assert b.y_.tolist() == [*Y_HAND, 0, 1, 0, 1]
+    np.testing.assert_allclose(b.weight_, [1] * 8 + [0.2, 0.8, 0.8, 0.2])
+
+
+def test_between_sites_the_label_is_taught_unless_asked_otherwise():
+    owner = np.array(list("aabababb"))
+    targets = []
+    for soft_targets in ("auto", True, False):
+        distiller = hand_distiller(max_iter=1, soft_targets=soft_targets)
+        distiller.fit(X_HAND, Y_HAND, sites=owner)
+        targets += [d.target for d in distiller.pseudo_samples_.values() if len(d.y)]
+    kinds = [target is None for target in targets]
+    n = len(kinds) // 3
+    assert kinds == [True] * n + [False] * n + [True] * n
+    assert n > 0
+
+
+class Unweighted(Threshold):
+    """Takes no weights."""
+
+    def fit(self, X, y):
+        return super().fit(X, y)
+
+
+def test_a_member_without_weights_learns_the_label():
+    members = [("a", Threshold(0)), ("b", Unweighted(1))]
+    distiller = hand_distiller(max_iter=1, soft_targets=True)
+    distiller.set_params(estimators=members).fit(X_HAND, Y_HAND)
+    b, lesson = distiller.named_estimators_.b, distiller.pseudo_samples_.b
+    np.testing.assert_allclose(b.X_, np.vstack([X_HAND, lesson.X]))
+    assert b.y_.tolist() == [*Y_HAND, 1, 0]
+
+
+def test_small_shares_are_left_out_and_the_label_never():
+    nothing = np.zeros(3, dtype=int)
+    lesson = Lesson(
+        X=np.arange(3.0)[:, None],
+        y=np.array(["a", "b", "d"]),
+        weight=np.array([1.0, 2.0, 1.0]),
+        teacher=nothing,
+        source=np.array([7, 8, 9]),
+        round=nothing,
+        target=np.array([[0.99, 0.01, 0, 0], [0.2, 0.3, 0.01, 0.49], [0, 0, 1, 0]]),
+    )
+    rows = spread(lesson, np.array(list("abcd")))
+    assert rows.target is None
+    assert rows.source.tolist() == [7, 8, 8, 8, 9, 9]
+    assert rows.y.tolist() == ["a", "a", "b", "d", "c", "d"]
+    expected = [1, 0.4 / 0.99, 0.6 / 0.99, 0.98 / 0.99, 1, 0]
+    np.testing.assert_allclose(rows.weight, expected, atol=1e-12)
 
 
 def test_the_papers_method_by_hand():

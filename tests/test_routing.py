@@ -58,12 +58,21 @@ def test_pseudo_samples_inherit_the_metadata_of_their_source(cancer):
         ("a", Keeping(var_smoothing=0.5).set_fit_request(marks=True)),
         ("b", LogisticRegression()),
     ]
-    distiller = CooperativeDistiller(members, validation=None, random_state=0)
+    distiller = CooperativeDistiller(
+        members, soft_targets=False, validation=None, random_state=0
+    )
     marks = np.arange(200) * 10
     distiller.fit(X, y, marks=marks)
     student, lesson = distiller.named_estimators_.a, distiller.pseudo_samples_.a
     assert len(lesson.y) > 0
     assert np.array_equal(student.marks_, np.append(marks, lesson.source * 10))
+    # a soft target is a row for each label, of the same source
+    distiller.set_params(soft_targets=True).fit(X, y, marks=marks)
+    student, lesson = distiller.named_estimators_.a, distiller.pseudo_samples_.a
+    n_labels = (lesson.target >= 0.02).sum(axis=1)
+    assert n_labels.max() == 2
+    expected = np.append(marks, (lesson.source * 10).repeat(n_labels))
+    assert np.array_equal(student.marks_, expected)
 
 
 def test_unset_requests_are_an_error(members, cancer):

@@ -332,7 +332,7 @@ def test_between_sites_auto_means_three_rounds_of_all_teachers(semi_experts):
 def test_one_site_for_all_is_no_sites(iris):
     X, y = iris
     members = [("tree", DecisionTreeClassifier(max_depth=2)), ("bayes", GaussianNB())]
-    params = {"max_iter": 1, "peer_selection": "best", "cv": 3, "random_state": 0}
+    params = {"max_iter": 1, "soft_targets": True, "cv": 3, "random_state": 0}
     both = np.ones((len(y), 2), dtype=bool)
     shared, plain = (
         CooperativeDistiller(members, **params).fit(X, y, sites=sites)

@@ -1,0 +1,162 @@
+"""The default final estimator: what each member's probabilities are worth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import log_softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+
+from sklearn_coopkd._responses import PROBA_FLOOR
+
+# Penalty that holds a member's weight in the pool at one share, in units of log-loss
+# summed over rows: with few rows the pool is the plain geometric mean.
+SHRINKAGE = 10.0
+
+
+class PooledLogisticRegression(ClassifierMixin, BaseEstimator):
+    """Logistic regression on probabilities, pooled with their weighted geometric mean.
+
+    Logistic regression has a coefficient for every column and class: it can mend what
+    members get wrong systematically, and needs rows for it. The logarithmic opinion
+    pool has one weight a member, the same for all classes:
+    ``p(k) ~ prod_i p_i(k) ** w_i``, with weights of the least log-loss. The answer is
+    the geometric mean of both.
+
+    Parameters
+    ----------
+    classes : array-like of shape (n_classes,), default=None
+        Labels that the columns stand for; None: those in y.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels in y.
+
+    logistic_ : LogisticRegression
+        The logistic regression.
+
+    pool_weights_ : ndarray of shape (n_members,)
+        The weights `w_i`; not negative.
+
+    Notes
+    -----
+    X has one column for each member and class, member by member; of two classes the
+    second alone, as :class:`sklearn.ensemble.StackingClassifier` gives it.
+
+    References
+    ----------
+    Heskes, "Selecting Weighting Factors in Logarithmic Opinion Pools", NIPS 1997.
+    """
+
+    def __init__(self, classes: Any = None):
+        self.classes = classes
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit both.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_members * n_columns)
+
+        y : array-like of shape (n_samples,)
+
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self : PooledLogisticRegression
+        """
+        self.logistic_ = LogisticRegression(max_iter=1000).fit(X, y, sample_weight)
+        self.classes_ = self.logistic_.classes_
+        log_proba = self._log_proba(X)
+        rows, y_idx = np.arange(len(y)), np.searchsorted(self.classes_, y)
+        weight = np.ones(len(y)) if sample_weight is None else sample_weight
+        share = 1.0 / len(log_proba)
+
+        def loss(pool_weights):
+            pooled = log_softmax(np.tensordot(pool_weights, log_proba, 1), axis=1)
+            excess = np.exp(pooled)
+            excess[rows, y_idx] -= 1.0
+            gradient = np.einsum("mnk,nk->m", log_proba, excess * weight[:, None])
+            off = pool_weights - share
+            return (
+                SHRINKAGE * off @ off - weight @ pooled[rows, y_idx],
+                2 * SHRINKAGE * off + gradient,
+            )
+
+        start = np.full(len(log_proba), share)
+        found = minimize(loss, start, jac=True, bounds=[(0.0, None)] * len(start))
+        self.pool_weights_ = found.x
+        return self
+
+    def _log_proba(self, X):
+        """Logarithms of the members' probabilities, (n_members, n_rows, n_classes)."""
+        X = np.asarray(X, dtype=np.float64)
+        labels = self.classes_ if self.classes is None else np.asarray(self.classes)
+        if len(labels) == 2:
+            proba = np.stack([1.0 - X, X], axis=2).transpose(1, 0, 2)
+        else:
+            proba = X.reshape(len(X), -1, len(labels)).transpose(1, 0, 2)
+        proba = proba[:, :, np.isin(labels, self.classes_)]
+        return np.log(np.maximum(proba, PROBA_FLOOR))
+
+    def predict_log_proba(self, X):
+        """Predict logarithms of probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_members * n_columns)
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+        """
+        linear = np.log(np.maximum(self.logistic_.predict_proba(X), PROBA_FLOOR))
+        pooled = np.tensordot(self.pool_weights_, self._log_proba(X), 1)
+        return log_softmax((linear + log_softmax(pooled, axis=1)) / 2, axis=1)
+
+    def predict_proba(self, X):
+        """Predict probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_members * n_columns)
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+        """
+        return np.exp(self.predict_log_proba(X))
+
+    def predict(self, X):
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_members * n_columns)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        return self.classes_[self.predict_log_proba(X).argmax(axis=1)]
+
+    def decision_function(self, X):
+        """Log-odds of the second of two classes, or the logarithms of probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_members * n_columns)
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        """
+        log_proba = self.predict_log_proba(X)
+        if len(self.classes_) == 2:
+            return log_proba[:, 1] - log_proba[:, 0]
+        return log_proba

@@ -1,0 +1,101 @@
+"""The default final estimator against its formula."""
+
+import numpy as np
+import pytest
+from scipy.optimize import brute
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+
+from sklearn_coopkd._final import SHRINKAGE, PooledLogisticRegression
+
+
+def pool(probas, weights):
+    """Weighted geometric mean, normalised."""
+    product = np.prod([p**w for p, w in zip(probas, weights)], axis=0)
+    return product / product.sum(axis=1, keepdims=True)
+
+
+def drawn(n_rows, n_classes, weights, seed=0):
+    """Probabilities of as many members as weights, and labels drawn from their pool."""
+    rng = np.random.RandomState(seed)
+    probas = rng.dirichlet(np.ones(n_classes), size=(len(weights), n_rows))
+    chance = pool(probas, weights).cumsum(axis=1)
+    return probas, (rng.uniform(size=n_rows)[:, None] > chance).sum(axis=1)
+
+
+def columns(probas):
+    return np.hstack([p[:, 1:] if p.shape[1] == 2 else p for p in probas])
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_weights_are_those_that_the_labels_were_drawn_with(n_classes):
+    probas, y = drawn(20_000, n_classes, [0.9, 0.4, 0.0])
+    model = PooledLogisticRegression().fit(columns(probas), y)
+    np.testing.assert_allclose(model.pool_weights_, [0.9, 0.4, 0.0], atol=0.04)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_weights_minimise_the_penalised_loss(n_classes):
+    probas, y = drawn(60, n_classes, [1.0, 0.2])
+    sample_weight = np.linspace(0, 2, 60)
+
+    def loss(weights):
+        chosen = pool(probas, weights)[np.arange(60), y]
+        penalty = SHRINKAGE * np.sum((np.asarray(weights) - 0.5) ** 2)
+        return penalty - sample_weight @ np.log(chosen)
+
+    expected = brute(loss, ((0, 2), (0, 2)), Ns=40)
+    model = PooledLogisticRegression().fit(columns(probas), y, sample_weight)
+    np.testing.assert_allclose(model.pool_weights_, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_answers_are_the_geometric_mean_of_both(n_classes):
+    probas, y = drawn(100, n_classes, [1.0, 0.2])
+    X = columns(probas)
+    model = PooledLogisticRegression().fit(X, y)
+    linear = LogisticRegression(max_iter=1000).fit(X, y).predict_proba(X)
+    expected = pool([linear, pool(probas, model.pool_weights_)], [0.5, 0.5])
+    np.testing.assert_allclose(model.predict_proba(X), expected, atol=1e-5)
+    np.testing.assert_allclose(model.predict_log_proba(X), np.log(expected), atol=1e-4)
+    assert np.array_equal(model.predict(X), expected.argmax(axis=1))
+    decision = model.decision_function(X)
+    if n_classes == 2:
+        assert np.array_equal(model.predict(X), decision > 0)
+    else:
+        assert np.array_equal(model.predict(X), decision.argmax(axis=1))
+
+
+def test_one_row_pools_evenly():
+    probas, y = drawn(2, 2, [1.0, 0.2])
+    y[:] = [0, 1]
+    model = PooledLogisticRegression().fit(columns(probas), y)
+    assert model.pool_weights_ == pytest.approx([0.5, 0.5], abs=0.1)
+
+
+def test_a_class_that_no_row_has():
+    probas, y = drawn(100, 3, [1.0, 0.2])
+    X, kept = columns(probas), y != 1
+    model = PooledLogisticRegression(np.arange(3)).fit(X[kept], y[kept])
+    assert model.classes_.tolist() == [0, 2]
+    assert model.predict_proba(X).sum(axis=1) == pytest.approx(1.0)
+    assert set(model.predict(X)) == {0, 2}
+    assert np.array_equal(clone(model).classes, np.arange(3))
+
+
+def test_weights_count_as_repetitions():
+    probas, y = drawn(100, 3, [1.0, 0.2])
+    X, times = columns(probas), np.arange(100) % 3
+    weighted = PooledLogisticRegression().fit(X, y, times)
+    repeated = PooledLogisticRegression().fit(X.repeat(times, axis=0), y.repeat(times))
+    np.testing.assert_allclose(
+        weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-4
+    )
+
+
+def test_certain_members_that_are_wrong():
+    """Probabilities of 0 and 1 leave finite answers."""
+    X = np.tile([[0.0, 1.0], [1.0, 1.0]], (10, 1))
+    y = np.arange(20) % 2
+    proba = PooledLogisticRegression().fit(X, 1 - y).predict_log_proba(X)
+    assert np.isfinite(proba).all()
