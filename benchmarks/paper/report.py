@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from contextlib import suppress
+import sys
 from pathlib import Path
 
 import numpy as np
 from methods import ABLATIONS, METHODS
 from problems import EXPERIMENTS
 from scipy import stats
+
+sys.path.append(str(Path(__file__).parents[1]))
+from runs import read
 
 # those that the method claims to be better than; the others see rows, or give one
 # predictor that needs every site's model
@@ -92,15 +95,9 @@ class Results:
         )
 
 
-def read(path):
-    """Records of a file; lines that are cut off or something else are dropped."""
-    records = []
-    for line in path.read_text().splitlines() if path.exists() else []:
-        with suppress(json.JSONDecodeError):
-            record = json.loads(line)
-            if isinstance(record, dict) and record.get("experiment") in EXPERIMENTS:
-                records.append(record)
-    return records
+def is_result(record):
+    """Whether a record is one of these experiments."""
+    return record.get("experiment") in EXPERIMENTS
 
 
 def table(head, rows):
@@ -481,7 +478,7 @@ def main():
     arguments = parser.parse_args()
     records = []
     for path in arguments.results:
-        found = read(path)
+        found = read(path, is_result)
         if not found:
             parser.error(f"{str(path)!r} holds no results of run.py")
         records += found

@@ -12,27 +12,22 @@ At the end it prints the report (`report.py` does it alone, and draws the figure
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import sys
 import time
 import warnings
 from pathlib import Path
 
-import joblib
 import numpy as np
-import sklearn
 from methods import ABLATIONS, METHODS
 from problems import EXPERIMENTS, members
-from report import read, report
+from report import is_result, report
 from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_limits
-
-import sklearn_coopkd
 
 sys.path.append(str(Path(__file__).parents[1]))
 from datasets import FASHION_MNIST
 from options import check_known, output_file, positive
+from runs import read, resume, work
 
 # where the ablations are run: experiment, case, learners
 ABLATED = [
@@ -131,12 +126,7 @@ def main():
         print("Without Fashion-MNIST (see benchmarks/README.md).")
         names.remove("fashion")
 
-    text = path.read_text() if path.exists() else ""
-    found = read(path)
-    if text.count("\n") > len(found):
-        parser.error(f"{str(path)!r} holds other lines than results; name another file")
-    if text and not text.endswith("\n"):  # cut off: must not swallow the next line
-        path.write_text(text[: text.rfind("\n") + 1])
+    found = resume(parser, path, is_result)
     done = {key_of(record) for record in found}
     names = arguments.experiments or names
     tasks = [
@@ -144,30 +134,8 @@ def main():
         for key in wanted(names, arguments.quick, arguments.seeds)
         if key not in done
     ]
-    versions = {
-        "sklearn_coopkd": sklearn_coopkd.__version__,
-        "scikit-learn": sklearn.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }
-    try:
-        work(tasks, path, versions, arguments.n_jobs)
-    except KeyboardInterrupt:
-        sys.exit(f"\nStopped; the same command goes on with {path}.")
-    print(report(read(path)))
-
-
-def work(tasks, path, versions, n_jobs):
-    """Run what is left to do; each record is written when it is there."""
-    started = time.perf_counter()
-    parallel = joblib.Parallel(n_jobs, return_as="generator_unordered")
-    jobs = (joblib.delayed(run)(*task) for task in tasks)
-    for count, record in enumerate(parallel(jobs), 1):
-        with path.open("a") as file:
-            file.write(json.dumps(record | {"versions": versions}) + "\n")
-        about = " ".join(map(str, key_of(record)))
-        seconds = time.perf_counter() - started
-        print(f"{count}/{len(tasks)} {about} ({seconds:.0f} s)", flush=True)
+    work(run, tasks, path, arguments.n_jobs)
+    print(report(read(path, is_result)))
 
 
 if __name__ == "__main__":

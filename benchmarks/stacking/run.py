@@ -1,308 +1,228 @@
-"""Members, students, voting, stacking and the distiller on real tables.
+"""Members, students, the distiller and its rivals on forty real tables.
 
-For each table, everything is fitted in one process, on one thread, on the same folds
-with the same members and seeds. Figures are means over folds, then over tables; the
-intervals are 95 % t-intervals of paired differences over tables, and ratios of
-log-losses and of times are geometric means.
+    python benchmarks/stacking/run.py                     all tables and lists
+    python benchmarks/stacking/run.py --half development  half of the tables
+    python benchmarks/stacking/run.py --quick             three tables of 500 rows
 
-    python benchmarks/stacking/run.py --out results.json     # about 8 minutes
-    python benchmarks/stacking/run.py --quick                # about 1 minute
-    python benchmarks/stacking/run.py --report results.json  # print the tables again
+For each table, list of members and fold, everything is fitted in one process, on one
+thread, on the same rows with the same seeds. Results are lines of JSON in `--out`;
+started again, it goes on where it was stopped. At the end it prints the report
+(`report.py` does it alone, and draws the figures).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import sys
 import time
 import warnings
 from pathlib import Path
 
-import joblib
 import numpy as np
-import scipy
-import sklearn
-from scipy import stats
+from lists import DEPLOYED, LISTS, members_and_rows
+from report import is_result, report
+from rivals import (
+    calibrated_best,
+    combined_as_ours,
+    one_way,
+    out_of_fold,
+    selection_weights,
+)
 from sklearn.ensemble import StackingClassifier, VotingClassifier
-from sklearn.metrics import log_loss
-from sklearn.model_selection import RepeatedStratifiedKFold
+from sklearn.metrics import balanced_accuracy_score, log_loss
+from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
-import sklearn_coopkd
-from sklearn_coopkd import CooperativeDistiller, QuintessentialGenerator
-from sklearn_coopkd._members import DEFAULT_MEMBERS, make_members
+from sklearn_coopkd import CooperativeDistiller
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from datasets import DEVELOPMENT, load
+sys.path.append(str(Path(__file__).parents[1]))
+from datasets import CONFIRMATION, DEVELOPMENT, load
 from options import check_known, output_file, positive
+from runs import read, resume, work
+
+N_BINS = 15  # of the calibration error
+HALVES = {"development": DEVELOPMENT, "confirmation": CONFIRMATION}
 
 
-class TimedGenerator(QuintessentialGenerator):
-    """The default generator, with the CPU time that it took, over all clones."""
-
-    seconds = 0.0
-
-    def generate(self, *args, **kwargs):
-        """Delegate and add up."""
-        start = time.process_time()
-        made = super().generate(*args, **kwargs)
-        TimedGenerator.seconds += time.process_time() - start
-        return made
-
-
-def _evaluate(proba, y, classes):
+def scores(proba, y, classes):
+    """Accuracy, balanced accuracy, log-loss, Brier score, calibration error."""
+    label = np.searchsorted(classes, y)
+    right = proba.argmax(axis=1) == label
+    sure = proba.max(axis=1)
+    bins = np.minimum((sure * N_BINS).astype(int), N_BINS - 1)
+    gaps = [abs((right - sure)[bins == b].sum()) for b in range(N_BINS)]
     return {
-        "accuracy": float(np.mean(classes[proba.argmax(axis=1)] == y)),
-        "log_loss": float(log_loss(y, proba, labels=classes)),
+        "accuracy": right.mean(),
+        "balanced_accuracy": balanced_accuracy_score(y, classes[proba.argmax(axis=1)]),
+        "log_loss": log_loss(y, proba, labels=classes),
+        "brier": ((proba - np.eye(len(classes))[label]) ** 2).sum(axis=1).mean(),
+        "calibration_error": sum(gaps) / len(y),
     }
 
 
-def _fit(estimator, X, y):
-    start = time.process_time()
-    estimator.fit(X, y)
-    return time.process_time() - start
+def timed(call, *arguments):
+    """What a call returns, and the CPU time that it took."""
+    started = time.process_time()
+    found = call(*arguments)
+    return found, time.process_time() - started
 
 
-def run_fold(X_train, y_train, X_test, y_test, seed, variants):
-    """All methods on one split: {method: scores}; members and students as means."""
-    classes = np.unique(y_train)
-    members = make_members(X_train, random_state=seed)
-    record = {}
-    for name, rival in {
-        "voting": VotingClassifier(members, voting="soft"),
-        "stacking": StackingClassifier(members, cv=5),
-    }.items():
-        seconds = _fit(rival, X_train, y_train)
-        record[name] = _evaluate(rival.predict_proba(X_test), y_test, classes)
-        record[name]["fit"] = seconds
-    for variant, params in variants.items():
-        params = dict(params)
-        generator = TimedGenerator(**params.pop("generator", {}))
-        distiller = CooperativeDistiller(
-            members, generator=generator, random_state=seed, **params
-        )
-        TimedGenerator.seconds = 0.0
-        seconds = _fit(distiller, X_train, y_train)
-        for combine in ("stack", "vote", "best"):
-            distiller.set_params(combine=combine)
-            proba = distiller.predict_proba(X_test)
-            record[f"{variant}/{combine}"] = _evaluate(proba, y_test, classes)
-        record[f"{variant}/stack"] |= {
-            "fit": seconds,
-            "generation": TimedGenerator.seconds / seconds,
-        }
-        for kind, fitted in {
-            "members": distiller.initial_estimators_,
-            "students": distiller.estimators_,
-        }.items():
-            scores = [
-                _evaluate(estimator.predict_proba(X_test), y_test, classes)
-                for estimator in fitted
-            ]
-            record[f"{variant}/{kind}"] = {
-                key: [score[key] for score in scores] for key in scores[0]
-            }
-    return record
+def latency(ask, X, n_rows):
+    """Seconds that an answer about some rows takes: median of many calls."""
+    rows = np.resize(X, (n_rows, X.shape[1]))
+    seconds, started = [], time.perf_counter()
+    while len(seconds) < 5 or time.perf_counter() - started < 0.2:
+        before = time.perf_counter()
+        ask(rows)
+        seconds.append(time.perf_counter() - before)
+    return float(np.median(seconds))
 
 
-def run_table(name, max_rows, n_repeats, variants):
-    """All folds of one table."""
+def n_folds(n_rows):
+    """Folds of a table: one to five repeats of three, more where folds are small."""
+    return 3 if n_rows >= 2000 else 6 if n_rows >= 800 else 15
+
+
+def run(members_name, table, max_rows, fold):
+    """The record of one fold: every method, every member, every student."""
     warnings.simplefilter("ignore")  # convergence of members, once more in every fold
-    X, y = load(name, max_rows)
-    splitter = RepeatedStratifiedKFold(n_splits=3, n_repeats=n_repeats, random_state=0)
+    # a network takes an interrupt for the end of its training
+    warnings.filterwarnings("error", "Training interrupted")
+    X, y = load(table, max_rows)
+    # every repeat splits anew
+    splitter = StratifiedKFold(3, shuffle=True, random_state=fold // 3)
+    train, test = list(splitter.split(X, y))[fold % 3]
     with threadpool_limits(1):
-        folds = [
-            run_fold(X.iloc[a], y[a], X.iloc[b], y[b], seed, variants)
-            for seed, (a, b) in enumerate(splitter.split(X, y))
-        ]
-    print(f"{name}: {X.shape[0]} x {X.shape[1]}", file=sys.stderr, flush=True)
-    return {"table": name, "shape": X.shape, "n_classes": len(set(y)), "folds": folds}
-
-
-# --- report ---------------------------------------------------------------------------
-
-
-def _means(results, method, key):
-    """Mean over folds (and members) for each table."""
-    values = [
-        np.mean([fold[method][key] for fold in table["folds"]]) for table in results
-    ]
-    return np.array(values)
-
-
-def _interval(differences, scale=1.0):
-    """Mean and 95 % t-interval, as text."""
-    mean, n = differences.mean(), len(differences)
-    half = stats.t.ppf(0.975, n - 1) * differences.std(ddof=1) / np.sqrt(n)
-    low, high = mean - half, mean + half
-    return f"{scale * mean:+.2f} [{scale * low:+.2f}, {scale * high:+.2f}]"
-
-
-def _ratio(a, b):
-    """Geometric mean of a / b with its 95 % interval, as text."""
-    log = np.log(a / b)
-    half = stats.t.ppf(0.975, len(log) - 1) * log.std(ddof=1) / np.sqrt(len(log))
-    low, mean, high = np.exp([log.mean() - half, log.mean(), log.mean() + half])
-    return f"{mean:.3f} [{low:.3f}, {high:.3f}]"
-
-
-def report(data):
-    """Markdown tables of the results."""
-    results, variants = data["results"], list(data["variants"])
-    n = len(results)
-    base_accuracy = _means(results, "stacking", "accuracy")
-    base_loss = _means(results, "stacking", "log_loss")
-    base_fit = _means(results, "stacking", "fit")
-    lines = [
-        f"{n} tables, {len(results[0]['folds'])} folds each; {data['versions']}",
-        "",
-        "| against StackingClassifier(cv=5) | accuracy, points | wins | log-loss, "
-        "ratio | wins | fit CPU time, ratio: median (largest) | generation, share |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    methods = [
-        "voting",
-        *(f"{v}/{c}" for v in variants for c in ("stack", "vote", "best")),
-    ]
-    for method in methods:
-        accuracy = _means(results, method, "accuracy")
-        loss = _means(results, method, "log_loss")
-        cost = share = ""
-        if "fit" in results[0]["folds"][0][method]:
-            ratio = _means(results, method, "fit") / base_fit
-            cost = f"{np.median(ratio):.2f} ({ratio.max():.2f})"
-        if "generation" in results[0]["folds"][0][method]:
-            shares = _means(results, method, "generation")
-            share = f"{np.median(shares):.0%} ({shares.max():.0%})"
-        lines.append(
-            f"| {method} | {_interval(accuracy - base_accuracy, 100)} "
-            f"| {(accuracy > base_accuracy).sum()}/{n} | {_ratio(loss, base_loss)} "
-            f"| {(loss < base_loss).sum()}/{n} | {cost} | {share} |"
+        members, X_train, X_test = members_and_rows(
+            members_name, X.iloc[train], X.iloc[test], seed=fold
         )
-    lines += [
-        "",
-        "| students against members | accuracy, points | tables better / worse "
-        "| log-loss, ratio |",
-        "|---|---|---|---|",
-    ]
-    for variant in variants:
-        before = _means(results, f"{variant}/members", "accuracy")
-        after = _means(results, f"{variant}/students", "accuracy")
-        losses = [
-            _means(results, f"{variant}/{kind}", "log_loss")
-            for kind in ("students", "members")
-        ]
-        lines.append(
-            f"| {variant} | {_interval(after - before, 100)} "
-            f"| {(after > before).sum()} / {(after < before).sum()} "
-            f"| {_ratio(*losses)} |"
-        )
-    first = variants[0]
-    lines += [
-        "",
-        f"| each member, {first} | " + " | ".join(data["members"]) + " |",
-        "|---|" + "---|" * len(data["members"]),
-    ]
-    gains = {
-        key: np.array(
-            [
-                np.mean(
-                    [
-                        np.subtract(
-                            fold[f"{first}/students"][key],
-                            fold[f"{first}/members"][key],
-                        )
-                        for fold in table["folds"]
-                    ],
-                    axis=0,
-                )
-                for table in results
-            ]
-        )
-        for key in ("accuracy", "log_loss")
+        rows = X_train, y[train], X_test, y[test]
+        found = one_fold(members_name, members, rows, fold)
+    return {
+        "benchmark": "stacking",
+        "list": members_name,
+        "table": table,
+        "max_rows": max_rows,
+        "fold": fold,
+        "rows": len(y),
+        "columns": X.shape[1],
+        "classes": len(np.unique(y)),
+        **found,
     }
-    for key, scale in (("accuracy", 100), ("log_loss", 1)):
-        cells = [
-            _interval(gains[key][:, j], scale) for j in range(len(data["members"]))
-        ]
-        lines.append(f"| {key} | " + " | ".join(cells) + " |")
-    lines += [
-        "",
-        "| table | rows x columns | classes | accuracy: stacking | distiller "
-        "| log-loss: stacking | distiller | students - members, points | fit ratio |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    accuracy = _means(results, f"{first}/stack", "accuracy")
-    loss = _means(results, f"{first}/stack", "log_loss")
-    fit = _means(results, f"{first}/stack", "fit")
-    for k, table in enumerate(results):
-        lines.append(
-            f"| {table['table']} | {table['shape'][0]} x {table['shape'][1]} "
-            f"| {table['n_classes']} | {base_accuracy[k]:.4f} | {accuracy[k]:.4f} "
-            f"| {base_loss[k]:.4f} | {loss[k]:.4f} "
-            f"| {100 * gains['accuracy'][k].mean():+.2f} "
-            f"| {fit[k] / base_fit[k]:.2f} |"
-        )
-    return "\n".join(lines)
 
 
-VARIANTS = {
-    "default": {},
-    "no gate": {"validation": None},
-}
+def one_fold(members_name, members, rows, seed):
+    """Scores of methods, and of members and students; times of the deployed ones."""
+    X_train, y_train, X_test, y_test = rows
+    classes = np.unique(y_train)
+    names = [name for name, _ in members]
+    methods, models = {}, {}
+
+    def keep(name, proba, **times):
+        methods[name] = scores(proba, y_test, classes) | times
+
+    def keep_each(name, fitted):
+        models[name] = {
+            member: scores(model.predict_proba(X_test), y_test, classes)
+            for member, model in zip(names, fitted)
+        }
+
+    stack = StackingClassifier(members, cv=5)
+    for name, rival in (
+        ("voting", VotingClassifier(members, voting="soft")),
+        ("stacking", stack),
+    ):
+        _, fit = timed(rival.fit, X_train, y_train)
+        proba, predict = timed(rival.predict_proba, X_test)
+        keep(name, proba, fit=fit, predict=predict)
+
+    held_out, fitted = out_of_fold(members, X_train, y_train)
+    keep_each("members", fitted)
+    probas = [model.predict_proba(X_test) for model in fitted]
+    shares = selection_weights(held_out, y_train, classes)
+    keep("selection", np.average(probas, axis=0, weights=shares))
+    best = calibrated_best(members, held_out, X_train, y_train, classes)
+    keep("calibrated best", best.predict_proba(X_test))
+    keep("our combiner", combined_as_ours(held_out, y_train, probas))
+    keep_each("one-way", one_way(members, stack, X_train, y_train, seed))
+
+    ours = CooperativeDistiller(members, random_state=seed)
+    _, fit = timed(ours.fit, X_train, y_train)
+    proba, predict = timed(ours.predict_proba, X_test)
+    keep("ours", proba, fit=fit, predict=predict)
+    keep_each("students", ours.estimators_)
+    found = {"methods": methods, "models": models}
+    found["samples"] = {k: len(made.y) for k, made in ours.pseudo_samples_.items()}
+    if members_name == "small":
+        asked = {name: ours.named_estimators_[name] for name in DEPLOYED}
+        asked |= {"stacking": stack, "ours": ours}
+        found["latency"] = {
+            name: [latency(model.predict_proba, X_test, n) for n in (1, 10_000)]
+            for name, model in asked.items()
+        }
+    for combine in ("vote", "best"):
+        ours.set_params(combine=combine)
+        keep(f"ours, {combine}", ours.predict_proba(X_test))
+    if seed % 3 == 0:  # for its cost, and what the gate is worth
+        ungated = CooperativeDistiller(members, validation=None, random_state=seed)
+        _, fit = timed(ungated.fit, X_train, y_train)
+        keep("ours, no gate", ungated.predict_proba(X_test), fit=fit)
+        keep_each("students, no gate", ungated.estimators_)
+    return found
+
+
+def wanted(lists, tables, max_rows, folds):
+    """All (list, table, max_rows, fold) to run."""
+    n_rows = {table: len(load(table, max_rows)[1]) for table in tables}
+    for name in lists:
+        for table in tables:
+            for fold in range(folds or n_folds(n_rows[table])):
+                yield name, table, max_rows, fold
+
+
+def key_of(record):
+    """What a record is about."""
+    return tuple(record[field] for field in ("list", "table", "max_rows", "fold"))
 
 
 def main():
-    """Parse the arguments, run, write, report."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--out", type=output_file, help="write the results here, as JSON"
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--report", type=Path, help="only report on earlier results")
-    parser.add_argument("--tables", default=",".join(DEVELOPMENT), help="names")
-    parser.add_argument("--max-rows", type=positive, default=3000, help="of a table")
-    parser.add_argument("--repeats", type=positive, default=2, help="splits of each")
-    parser.add_argument("--jobs", type=int, default=2, help="tables at a time")
     parser.add_argument(
-        "--variants",
-        type=json.loads,
-        default=VARIANTS,
-        help='JSON: {"name": {parameters}}; "generator" takes a dictionary, too',
+        "--out",
+        type=output_file,
+        help="file of results; default: stacking.jsonl, or stacking_quick.jsonl",
     )
-    parser.add_argument("--quick", action="store_true", help="few rows, three tables")
+    parser.add_argument("--half", choices=HALVES, help="default: both")
+    parser.add_argument("--tables", help="names, instead of a half")
+    parser.add_argument("--lists", default=",".join(LISTS), help="default: %(default)s")
+    parser.add_argument(
+        "--max-rows", type=positive, default=3000, help="of a table; default: 3000"
+    )
+    parser.add_argument(
+        "--folds", type=positive, help="default: 3, more of tables with few rows"
+    )
+    parser.add_argument("--n-jobs", type=int, default=-1, help="default: all cores")
+    parser.add_argument("--quick", action="store_true", help="three tables, 500 rows")
     arguments = parser.parse_args()
-    if arguments.report is not None:
-        print(report(json.loads(arguments.report.read_text())))
-        return
-    tables = arguments.tables.split(",")
-    check_known(parser, tables, DEVELOPMENT)
+    tables = list(HALVES.get(arguments.half, DEVELOPMENT | CONFIRMATION))
+    if arguments.tables:
+        tables = arguments.tables.split(",")
+    lists = arguments.lists.split(",")
+    check_known(parser, tables, DEVELOPMENT | CONFIRMATION)
+    check_known(parser, lists, LISTS)
     if arguments.quick:
-        tables, arguments.max_rows, arguments.repeats = tables[:5:2], 500, 1
-    results = joblib.Parallel(n_jobs=arguments.jobs)(
-        joblib.delayed(run_table)(
-            name, arguments.max_rows, arguments.repeats, arguments.variants
-        )
-        for name in tables
-    )
-    data = {
-        "versions": {
-            "sklearn_coopkd": sklearn_coopkd.__version__,
-            "scikit-learn": sklearn.__version__,
-            "numpy": np.__version__,
-            "scipy": scipy.__version__,
-            "python": platform.python_version(),
-        },
-        "seed": 0,
-        "max_rows": arguments.max_rows,
-        "variants": arguments.variants,
-        "members": list(DEFAULT_MEMBERS),
-        "results": results,
-    }
-    if arguments.out is not None:
-        arguments.out.write_text(json.dumps(data))
-    print(report(data))
+        tables, arguments.max_rows = ["pima", "vehicle", "hmda"], 500
+        arguments.folds = arguments.folds or 1
+    default = "stacking_quick.jsonl" if arguments.quick else "stacking.jsonl"
+    path = arguments.out or Path(default)
+    done = {key_of(record) for record in resume(parser, path, is_result)}
+    tasks = wanted(lists, tables, arguments.max_rows, arguments.folds)
+    tasks = [task for task in tasks if task not in done]
+    work(run, tasks, path, arguments.n_jobs)
+    print(report(read(path, is_result)))
 
 
 if __name__ == "__main__":

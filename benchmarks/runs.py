@@ -1,0 +1,71 @@
+"""Long runs: results as lines of JSON, kept as they come; a stopped run goes on."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import joblib
+import numpy as np
+import sklearn
+
+import sklearn_coopkd
+
+
+def read(path: Path, is_result: Callable[[dict], bool]) -> list[dict]:
+    """Records of a file; lines that are cut off or something else are dropped."""
+    records = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        with suppress(json.JSONDecodeError):
+            record = json.loads(line)
+            if isinstance(record, dict) and is_result(record):
+                records.append(record)
+    return records
+
+
+def resume(
+    parser: argparse.ArgumentParser, path: Path, is_result: Callable[[dict], bool]
+) -> list[dict]:
+    """What a file has from an earlier run; ends the program if it is another file."""
+    text = path.read_text() if path.exists() else ""
+    found = read(path, is_result)
+    if text.count("\n") > len(found):
+        parser.error(f"{str(path)!r} holds other lines than results; name another file")
+    if text and not text.endswith("\n"):  # cut off: must not swallow the next line
+        path.write_text(text[: text.rfind("\n") + 1])
+    return found
+
+
+def versions() -> dict[str, str]:
+    """What the figures of a run depend on."""
+    return {
+        "sklearn_coopkd": sklearn_coopkd.__version__,
+        "scikit-learn": sklearn.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def work(run: Callable[..., dict], tasks: list[tuple], path: Path, n_jobs: int) -> None:
+    """Run the tasks, `run(*task)`; each record is written when it is there."""
+    started, about = time.perf_counter(), {"versions": versions()}
+    parallel = joblib.Parallel(n_jobs, return_as="generator_unordered")
+    jobs = (joblib.delayed(_named)(run, task) for task in tasks)
+    try:
+        for count, (name, record) in enumerate(parallel(jobs), 1):
+            with path.open("a") as file:
+                file.write(json.dumps(record | about) + "\n")
+            seconds = time.perf_counter() - started
+            print(f"{count}/{len(tasks)} {name} ({seconds:.0f} s)", flush=True)
+    except KeyboardInterrupt:
+        sys.exit(f"\nStopped; the same command goes on with {path}.")
+
+
+def _named(run, task):
+    return " ".join(map(str, task)), run(*task)

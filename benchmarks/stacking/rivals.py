@@ -1,0 +1,109 @@
+"""Rivals that scikit-learn does not have ready-made.
+
+Greedy ensemble selection and the calibrated best member choose by out-of-fold
+probabilities; `out_of_fold` makes them once for both. One-way distillation lets every
+member learn what the fitted stack says of made-up rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.metrics import log_loss
+from sklearn.model_selection import cross_val_predict
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from sklearn_coopkd._combination import as_columns
+from sklearn_coopkd._final import PooledLogisticRegression
+from sklearn_coopkd._responses import apply_temperature, fit_temperature
+
+# Caruana et al. 2004 add models until nothing improves; 50 draws with replacement is
+# what AutoML systems use.
+N_DRAWS = 50
+
+
+def out_of_fold(members, X, y):
+    """Probabilities of each member by 5-fold cross-validation, and fitted members."""
+    probas = [
+        cross_val_predict(model, X, y, cv=5, method="predict_proba")
+        for _, model in members
+    ]
+    return probas, [clone(model).fit(X, y) for _, model in members]
+
+
+def selection_weights(probas, y, classes):
+    """Greedy ensemble selection (Caruana et al., ICML 2004) by log-loss.
+
+    Shares of the members in the mean; each draw takes, with replacement, the member
+    that lowers the log-loss of the mean so far the most.
+    """
+    counts, total = np.zeros(len(probas)), np.zeros_like(probas[0])
+    best, chosen = np.inf, None
+    for draw in range(1, N_DRAWS + 1):
+        losses = [
+            log_loss(y, (total + proba) / draw, labels=classes) for proba in probas
+        ]
+        counts[np.argmin(losses)] += 1
+        total += probas[np.argmin(losses)]
+        if min(losses) < best:
+            best, chosen = min(losses), counts / draw
+    return chosen
+
+
+def calibrated_best(members, probas, X, y, classes):
+    """The member of the least log-loss, behind sigmoid calibration."""
+    losses = [log_loss(y, proba, labels=classes) for proba in probas]
+    model = members[int(np.argmin(losses))][1]
+    return CalibratedClassifierCV(model, cv=5, ensemble=False).fit(X, y)
+
+
+def combined_as_ours(probas, y, probas_test):
+    """The members without teaching, combined as the distiller combines its students."""
+    y_idx = np.unique(y, return_inverse=True)[1]
+    pairs = [
+        (apply_temperature(proba, t), apply_temperature(test, t))
+        for proba, test in zip(probas, probas_test)
+        for t in [fit_temperature(proba, y_idx)]
+    ]
+    train, test = (as_columns(list(part)) for part in zip(*pairs))
+    return PooledLogisticRegression().fit(train, y).predict_proba(test)
+
+
+def munged(X, seed, swap=0.5):
+    """Rows made up like those of X: "munge" of Bucilua et al. (KDD 2006).
+
+    Every row exchanges each value with its nearest neighbour with probability `swap`;
+    numbers are drawn around the neighbour's value, with the difference as the standard
+    deviation.
+    """
+    rng = np.random.RandomState(seed)
+    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(X)
+    numbers = frame.select_dtypes("number")
+    others = frame.drop(columns=numbers.columns)
+    space = StandardScaler().fit_transform(numbers.fillna(numbers.median()))
+    if others.shape[1]:
+        cells = others.astype(object).where(others.notna(), "missing").astype(str)
+        space = np.hstack(
+            [space, OneHotEncoder(sparse_output=False).fit_transform(cells)]
+        )
+    nearest = NearestNeighbors(n_neighbors=2).fit(space).kneighbors(space)[1][:, 1]
+    made = frame.copy()
+    for column in frame:
+        mine, its = frame[column], frame[column].iloc[nearest].set_axis(frame.index)
+        if column in numbers:
+            its = its + rng.standard_normal(len(frame)) * (mine - its).abs()
+        made[column] = mine.where(rng.uniform(size=len(frame)) >= swap, its)
+    return made if frame is X else made.to_numpy()
+
+
+def one_way(members, teacher, X, y, seed):
+    """Members fitted with the rows and as many munged ones, labelled by a teacher."""
+    X_made = munged(X, seed)
+    y_made = teacher.predict(X_made)
+    join = pd.concat if isinstance(X, pd.DataFrame) else np.vstack
+    more = {"ignore_index": True} if isinstance(X, pd.DataFrame) else {}
+    X_all, y_all = join([X, X_made], **more), np.concatenate([y, y_made])
+    return [clone(model).fit(X_all, y_all) for _, model in members]
