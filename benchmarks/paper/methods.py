@@ -356,6 +356,7 @@ ABLATIONS = {
     "alpha 0.5": partial(distilled, generator=QuintessentialGenerator(alpha=0.5)),
     "alpha 0.9": partial(distilled, generator=QuintessentialGenerator(alpha=0.9)),
     "best teacher": partial(distilled, peer_selection="best"),
+    "soft targets": partial(distilled, soft_targets=True),
     "1 round": partial(distilled, max_iter=1),
     "2 rounds": partial(distilled, max_iter=2),
     "5 rounds": partial(distilled, max_iter=5),

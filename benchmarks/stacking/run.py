@@ -89,14 +89,8 @@ def run(members_name, table, max_rows, fold):
     # a network takes an interrupt for the end of its training
     warnings.filterwarnings("error", "Training interrupted")
     X, y = load(table, max_rows)
-    # every repeat splits anew
-    splitter = StratifiedKFold(3, shuffle=True, random_state=fold // 3)
-    train, test = list(splitter.split(X, y))[fold % 3]
     with threadpool_limits(1):
-        members, X_train, X_test = members_and_rows(
-            members_name, X.iloc[train], X.iloc[test], seed=fold
-        )
-        rows = X_train, y[train], X_test, y[test]
+        members, rows = fold_of(members_name, table, max_rows, fold)
         found = one_fold(members_name, members, rows, fold)
     return {
         "benchmark": "stacking",
@@ -109,6 +103,17 @@ def run(members_name, table, max_rows, fold):
         "classes": len(np.unique(y)),
         **found,
     }
+
+
+def fold_of(members_name, table, max_rows, fold):
+    """Members, and X_train, y_train, X_test, y_test; every repeat splits anew."""
+    X, y = load(table, max_rows)
+    splitter = StratifiedKFold(3, shuffle=True, random_state=fold // 3)
+    train, test = list(splitter.split(X, y))[fold % 3]
+    members, X_train, X_test = members_and_rows(
+        members_name, X.iloc[train], X.iloc[test], seed=fold
+    )
+    return members, (X_train, y[train], X_test, y[test])
 
 
 def one_fold(members_name, members, rows, seed):

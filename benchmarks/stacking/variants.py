@@ -1,0 +1,176 @@
+"""How the defaults were chosen: one parameter changed at a time, development half.
+
+    python benchmarks/stacking/variants.py                about 40 minutes
+    python benchmarks/stacking/variants.py --quick        three tables of 500 rows
+    python benchmarks/stacking/variants.py --lists small  other members
+
+One fold of each table; every variant has the same rows, members and seeds. Results are
+lines of JSON in `--out`; started again, it goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+from lists import LISTS
+from report import Results, markdown, points, ratio
+from run import fold_of, scores, timed
+from sklearn.ensemble import StackingClassifier
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
+
+from sklearn_coopkd import CooperativeDistiller, QuintessentialGenerator
+
+sys.path.append(str(Path(__file__).parents[1]))
+from datasets import DEVELOPMENT
+from options import check_known, output_file, positive
+from runs import read, resume, versions, work
+
+VARIANTS = {
+    "default": {},
+    "soft_targets=False": {"soft_targets": False},
+    'peer_selection="best"': {"peer_selection": "best"},
+    'deficiency="margin"': {"deficiency": "margin"},
+    "generator__alpha=0.5": {"generator": QuintessentialGenerator(alpha=0.5)},
+    'generator__method="swap"': {"generator": QuintessentialGenerator(method="swap")},
+    "pseudo_weight=0.5": {"pseudo_weight": 0.5},
+    "max_pseudo=0.5": {"max_pseudo": 0.5},
+    "max_iter=2": {"max_iter": 2},
+    "cv=4": {"cv": 4},
+    "validation=None": {"validation": None},
+    'scoring="accuracy"': {"scoring": "accuracy"},
+    "LogisticRegression": {"final_estimator": LogisticRegression(max_iter=1000)},
+}
+BASE = "stacking"
+
+
+def is_result(record):
+    """Whether a record is one of this script."""
+    return record.get("benchmark") == "variants"
+
+
+def run(members_name, table, max_rows, variant):
+    """The record of one variant on one table."""
+    warnings.simplefilter("ignore")
+    with threadpool_limits(1):
+        members, rows = fold_of(members_name, table, max_rows, fold=0)
+        X_train, y_train, X_test, y_test = rows
+        classes = np.unique(y_train)
+        if variant == BASE:
+            model = StackingClassifier(members, cv=5)
+        else:
+            model = CooperativeDistiller(members, random_state=0, **VARIANTS[variant])
+        _, seconds = timed(model.fit, X_train, y_train)
+        found = {
+            "methods": scores(model.predict_proba(X_test), y_test, classes)
+            | {"fit": seconds}
+        }
+        if variant != BASE:
+            for kind, fitted in (
+                ("members", model.initial_estimators_),
+                ("students", model.estimators_),
+            ):
+                found[kind] = {
+                    name: scores(one.predict_proba(X_test), y_test, classes)
+                    for (name, _), one in zip(members, fitted)
+                }
+    return {
+        "benchmark": "variants",
+        "list": members_name,
+        "table": table,
+        "max_rows": max_rows,
+        "variant": variant,
+        **found,
+    }
+
+
+def key_of(record):
+    """What a record is about."""
+    return tuple(record[field] for field in ("list", "table", "max_rows", "variant"))
+
+
+def merged(records):
+    """One record for each table, with methods and models as `Results` takes them."""
+    tables = {}
+    for record in records:
+        one = {"table": record["table"], "methods": {}, "models": {}}
+        one = tables.setdefault(record["table"], one)
+        one["methods"][record["variant"]] = record["methods"]
+        for kind in ("members", "students"):
+            if kind in record:
+                one["models"][f"{kind}, {record['variant']}"] = record[kind]
+    wanted = {BASE, *VARIANTS}
+    return Results([one for one in tables.values() if wanted <= set(one["methods"])])
+
+
+def report(records):
+    """Markdown: every variant against stacking, and its students against members."""
+    parts = []
+    for name in LISTS:
+        results = merged([record for record in records if record["list"] == name])
+        if not len(results):
+            continue
+        rows = []
+        for variant in VARIANTS:
+            accuracy, loss = (
+                results.methods(variant, BASE, key) for key in ("accuracy", "log_loss")
+            )
+            kinds = f"students, {variant}", f"members, {variant}"
+            gained, lost = (
+                results.models(*kinds, key) for key in ("accuracy", "log_loss")
+            )
+            fit = np.divide(*results.methods(variant, BASE, "fit"))
+            rows.append([
+                f"`{variant}`", points(*accuracy), ratio(*loss),
+                f"{(loss[0] < loss[1]).sum()} of {len(results)}", points(*gained),
+                ratio(*lost), f"{np.median(fit):.2f} ({fit.max():.2f})",
+            ])  # fmt: skip
+        parts += [
+            f"{name} members, {len(results)} tables",
+            markdown(
+                ["", "stack: accuracy, points", "stack: log-loss, ratio", "lower on",
+                 "students: accuracy, points", "students: log-loss, ratio",
+                 "fit CPU, ratio: median (largest)"],
+                rows,
+            ),
+        ]  # fmt: skip
+    return "\n\n".join([*parts, f"Versions: {versions()}"])
+
+
+def main():
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=output_file, help="default: variants.jsonl")
+    parser.add_argument("--lists", default="classic", help="default: %(default)s")
+    parser.add_argument(
+        "--max-rows", type=positive, default=1500, help="of a table; default: 1500"
+    )
+    parser.add_argument("--n-jobs", type=int, default=-1, help="default: all cores")
+    parser.add_argument("--quick", action="store_true", help="three tables, 500 rows")
+    arguments = parser.parse_args()
+    lists = arguments.lists.split(",")
+    check_known(parser, lists, LISTS)
+    tables = list(DEVELOPMENT)
+    if arguments.quick:
+        tables, arguments.max_rows = ["pima", "vehicle", "hmda"], 500
+    default = "variants_quick.jsonl" if arguments.quick else "variants.jsonl"
+    path = arguments.out or Path(default)
+    done = {key_of(record) for record in resume(parser, path, is_result)}
+    tasks = [
+        (name, table, arguments.max_rows, variant)
+        for name in lists
+        for table in tables
+        for variant in (BASE, *VARIANTS)
+    ]
+    work(run, [task for task in tasks if task not in done], path, arguments.n_jobs)
+    print(report(read(path, is_result)))
+
+
+if __name__ == "__main__":
+    main()
