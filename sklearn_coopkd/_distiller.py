@@ -143,8 +143,9 @@ class CooperativeDistiller(
         Whether a student learns the teacher's probabilities at a pseudo-sample, which
         is then a row for each label with at least 0.02, weighted by it, or the true
         label alone. "auto": on one table; between sites, where a student lacks whole
-        classes, the labels teach more. Members whose `fit` takes no weights learn the
-        labels in any case.
+        classes, the labels teach more. Members whose `fit` is given no weights
+        (pipelines that request none among them) and searches, which validate inside
+        their `fit`, learn the labels in any case.
 
     pseudo_weight : float, default=1.0
         Weight of a pseudo-sample relative to its source row. Members whose `fit` takes
@@ -160,8 +161,8 @@ class CooperativeDistiller(
 
     tol : float, default=0.0
         A student is kept if its score rises by more than this, and if it is not wrong
-        on a hundredth more of the rows. One that is not is delivered as it was; what
-        it has learned goes on learning and teaching in further rounds.
+        on more than a hundredth more of the rows. One that is not is delivered as it
+        was; what it has learned goes on learning and teaching in further rounds.
 
     scoring : str or callable, default="neg_log_loss"
         What the gate compares, and what picks the best student. Members without
@@ -214,7 +215,8 @@ class CooperativeDistiller(
         The members before teaching.
 
     final_estimator_ : estimator
-        The fitted final estimator. Only if ``combine="stack"``.
+        The fitted final estimator. Only if ``combine="stack"``. The default has a
+        fitted `logistic_` and one of `pool_weights_` for each that it sees.
 
     best_index_ : int
         Position in `estimators_` of the student with the best score.
@@ -235,8 +237,8 @@ class CooperativeDistiller(
         Why the rounds ended.
 
     history_ : list of dict
-        For each round and student: "round", "student", "deficient" (rows it got
-        wrong), "taught" (those that a peer could teach), "requested" and "reached"
+        For each round and student: "round", "student", "deficient" (rows it needed
+        help with), "taught" (those that a peer could teach), "requested" and "reached"
         (pseudo-samples asked for, and made), "repeated" (left out: equal to another
         or to a real row),
         "score_before" (the best so far), "score_after" (NaN without a gate; between
@@ -272,10 +274,10 @@ class CooperativeDistiller(
     seen. In later rounds the decisions of earlier ones were made on the same rows, and
     the best of several rounds is chosen on them.
 
-    Between sites the gate judges a student on held-out rows of all sites, each row the
-    same; nor may it be wrong on a hundredth more of the rows (see the user guide). A
-    student may take rows of its own for a class that its site never saw, if it gains
-    more elsewhere.
+    Nor may a student be wrong on more than a hundredth more of the rows than before the
+    round. Between sites it is judged on held-out rows of all sites, each row the same,
+    and may take rows of its own for a class that its site never saw, if it gains more
+    elsewhere (see the user guide).
     Models are asked about rows where these are, and a pseudo-sample is made from rows
     of one site. ``combine="stack"`` brings probabilities and labels of all sites
     together, "vote" and "best" only scores and temperatures.

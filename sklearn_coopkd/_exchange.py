@@ -120,9 +120,9 @@ def make_lessons(
     Returns
     -------
     lessons : Lessons
-        One pseudo-sample for each row that the student gets wrong, the teacher right,
-        and the generator could move; no copy of a row of X, unless the generator
-        is meant to hand over rows.
+        One pseudo-sample for each row that the student needs help with, the teacher
+        gets right, and the generator could move; no copy of a row of X, unless the
+        generator is meant to hand over rows.
 
     Raises
     ------

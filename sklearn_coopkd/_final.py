@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_coopkd._responses import PROBA_FLOOR
 
@@ -29,7 +30,7 @@ class PooledLogisticRegression(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     classes : array-like of shape (n_classes,), default=None
-        Labels that the columns stand for; None: those in y.
+        Labels that the columns stand for, sorted; None: those in y.
 
     Attributes
     ----------
@@ -74,7 +75,9 @@ class PooledLogisticRegression(ClassifierMixin, BaseEstimator):
         self.classes_ = self.logistic_.classes_
         log_proba = self._log_proba(X)
         rows, y_idx = np.arange(len(y)), np.searchsorted(self.classes_, y)
-        weight = np.ones(len(y)) if sample_weight is None else sample_weight
+        weight = np.ones(len(y))
+        if sample_weight is not None:
+            weight = np.asarray(sample_weight, dtype=np.float64)
         share = 1.0 / len(log_proba)
 
         def loss(pool_weights):
@@ -115,6 +118,7 @@ class PooledLogisticRegression(ClassifierMixin, BaseEstimator):
         -------
         log_proba : ndarray of shape (n_samples, n_classes)
         """
+        check_is_fitted(self)
         linear = np.log(np.maximum(self.logistic_.predict_proba(X), PROBA_FLOOR))
         pooled = np.tensordot(self.pool_weights_, self._log_proba(X), 1)
         return log_softmax((linear + log_softmax(pooled, axis=1)) / 2, axis=1)
@@ -143,7 +147,8 @@ class PooledLogisticRegression(ClassifierMixin, BaseEstimator):
         -------
         y : ndarray of shape (n_samples,)
         """
-        return self.classes_[self.predict_log_proba(X).argmax(axis=1)]
+        log_proba = self.predict_log_proba(X)
+        return self.classes_[log_proba.argmax(axis=1)]
 
     def decision_function(self, X):
         """Log-odds of the second of two classes, or the logarithms of probabilities.

@@ -223,9 +223,20 @@ def _check_finite(model, answers):
             )
 
 
+def _learns_shares(member):
+    """Whether the rows of a soft target mean their weights to a member.
+
+    A search validates inside its `fit`, where a row of little weight counts as much as
+    any other.
+    """
+    estimator = member.estimator
+    while getattr(estimator, "steps", None):
+        estimator = estimator.steps[-1][1]
+    return member.weight_name is not None and not isinstance(estimator, BaseSearchCV)
+
+
 def _fit(member, X, y, classes, sample_weight, rows, lesson):
-    # one that takes no weights learns the labels
-    if lesson is not None and lesson.target is not None and member.weight_name:
+    if lesson is not None and lesson.target is not None and _learns_shares(member):
         lesson = spread(lesson, classes)
     known = y[rows] if lesson is None else np.concatenate([y[rows], lesson.y])
     if len(np.unique(known)) < min(2, len(classes)):

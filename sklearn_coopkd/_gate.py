@@ -1,6 +1,7 @@
 """The gate: is a student better than before on rows that no part of it has seen?
 
-It is kept if its mean score rises and if it is not wrong more often.
+It is kept if its mean score rises, and if it is not wrong on more than a hundredth
+more of the rows than what was kept before.
 """
 
 from __future__ import annotations

@@ -96,6 +96,11 @@ def make_samples(
     target = np.zeros((len(y), len(teacher.classes_)))
     taught = np.flatnonzero(samples.success)
     target[taught] = teacher.predict_proba(take_rows(samples.X, taught))
+    # a teacher that is wrong about what was made (not every generator asks) can only
+    # say what its source row is
+    is_label = teacher.classes_ == y[:, None]
+    is_wrong = target.argmax(axis=1) != is_label.argmax(axis=1)
+    target[is_wrong] = is_label[is_wrong]
     return replace(samples, target=target)
 
 
@@ -153,8 +158,8 @@ def seen_keys(X: Any, columns: np.ndarray | None) -> np.ndarray:
 def distinct(lesson: Lesson) -> Lesson:
     """Leave out repeats: the same sample with the same label from the same row.
 
-    Several teachers, or rounds, that make the same of a row count once. Equal samples
-    of two rows stay two, as two equal rows are.
+    Several teachers, or rounds, that make the same of a row count once, with the target
+    of the first. Equal samples of two rows stay two, as two equal rows are.
     """
     # small integers: 64-bit hashes would not fit beside the sources
     _, sample = np.unique(row_keys(lesson.X), return_inverse=True)
@@ -201,9 +206,9 @@ def spread(lesson: Lesson, classes: np.ndarray) -> Lesson:
     """
     target = np.asarray(lesson.target)
     share = np.where(target < MIN_SHARE, 0.0, target)
-    # its own label is there, however many classes share the rest
+    # the label itself stays, however many classes share the rest
     own = np.arange(len(lesson.y)), np.searchsorted(classes, lesson.y)
-    share[own] = np.maximum(target[own], np.finfo(float).tiny)
+    share[own] = target[own]
     sample, label = np.nonzero(share)
     weight = lesson.weight[sample] * share[sample, label] / share.sum(axis=1)[sample]
     return replace(

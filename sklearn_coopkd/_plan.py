@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_coopkd._deficiency import deficient_rows
+from sklearn_coopkd._deficiency import MARGIN, deficient_rows
 from sklearn_coopkd._problem import Problem
 from sklearn_coopkd._responses import correct_rows, true_class_confidence
 
@@ -67,4 +67,8 @@ def make_plan(
             f"n_students, n_rows) = {expected}; got shape {assigned.shape}, dtype "
             f"{assigned.dtype}."
         )
+    if problem.deficiency == "margin":
+        # what a student gets right it learns of those alone that know it better
+        is_better = confidence[:, None] - confidence[None] >= MARGIN
+        assigned = assigned & (is_better | ~qualified[None])
     return Plan(rows, deficient, assigned)

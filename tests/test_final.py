@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import brute
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_coopkd._final import SHRINKAGE, PooledLogisticRegression
@@ -66,11 +67,21 @@ def test_answers_are_the_geometric_mean_of_both(n_classes):
         assert np.array_equal(model.predict(X), decision.argmax(axis=1))
 
 
-def test_one_row_pools_evenly():
+def test_two_rows_pool_nearly_evenly():
     probas, y = drawn(2, 2, [1.0, 0.2])
     y[:] = [0, 1]
     model = PooledLogisticRegression().fit(columns(probas), y)
     assert model.pool_weights_ == pytest.approx([0.5, 0.5], abs=0.1)
+
+
+def test_weights_may_be_a_list_and_answers_need_a_fit():
+    probas, y = drawn(100, 3, [1.0, 0.2])
+    X, times = columns(probas), np.arange(100) % 3
+    listed = PooledLogisticRegression().fit(X, y, times.tolist())
+    array = PooledLogisticRegression().fit(X, y, times)
+    assert np.array_equal(listed.predict_proba(X), array.predict_proba(X))
+    with pytest.raises(NotFittedError):
+        PooledLogisticRegression().predict(X)
 
 
 def test_a_class_that_no_row_has():

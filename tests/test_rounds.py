@@ -6,9 +6,10 @@ import pytest
 import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_digits
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from sklearn.model_selection import StratifiedKFold, TimeSeriesSplit
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, TimeSeriesSplit
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
@@ -21,7 +22,7 @@ from sklearn_coopkd import (
     _rounds,
 )
 from sklearn_coopkd._folds import Folds
-from sklearn_coopkd._lessons import Lesson, distinct, spread
+from sklearn_coopkd._lessons import Lesson, distinct, make_samples, spread
 
 
 class Threshold(ClassifierMixin, BaseEstimator):
@@ -117,6 +118,38 @@ def test_a_member_without_weights_learns_the_label():
     assert b.y_.tolist() == [*Y_HAND, 1, 0]
 
 
+def test_a_teacher_that_is_wrong_about_a_sample_teaches_the_label():
+    made = make_samples(
+        Shift(), Threshold(0).fit(X_HAND, Y_HAND), X_HAND, Y_HAND, X_HAND, Y_HAND, 0,
+        soft_targets=True,
+    )  # fmt: skip
+    np.testing.assert_allclose(made.target[:4], [[0.2, 0.8], [0.8, 0.2]] * 2)
+    assert made.target[4:6].tolist() == [[1, 0], [1, 0]]  # it takes both for class 1
+
+
+def test_a_search_learns_the_label(cancer):
+    X, y = cancer
+    search = GridSearchCV(Threshold(1), {"sureness": [0.7, 0.8]}, cv=2)
+    members = [("bayes", GaussianNB()), ("search", search)]
+    distiller = CooperativeDistiller(members, validation=None, random_state=0)
+    distiller.fit(X, y)
+    lesson = distiller.pseudo_samples_.search
+    assert len(lesson.y) > 5
+    assert lesson.target.shape == (len(lesson.y), 2)
+    best = distiller.named_estimators_.search.best_estimator_
+    assert best.y_.tolist() == [*y, *lesson.y]
+
+
+def test_a_frozen_teacher_says_what_it_would_answer(cancer):
+    X, y = cancer
+    frozen = GaussianNB().fit(X[::2], y[::2])
+    members = [("frozen", FrozenEstimator(frozen)), ("tree", DecisionTreeClassifier())]
+    distiller = CooperativeDistiller(members, validation=None, random_state=0)
+    lesson = distiller.fit(X, y).pseudo_samples_.tree
+    assert len(lesson.y) > 5
+    np.testing.assert_allclose(lesson.target, frozen.predict_proba(lesson.X))
+
+
 def test_small_shares_are_left_out_and_the_label_never():
     nothing = np.zeros(3, dtype=int)
     lesson = Lesson(
@@ -126,13 +159,15 @@ def test_small_shares_are_left_out_and_the_label_never():
         teacher=nothing,
         source=np.array([7, 8, 9]),
         round=nothing,
-        target=np.array([[0.99, 0.01, 0, 0], [0.2, 0.3, 0.01, 0.49], [0, 0, 1, 0]]),
+        target=np.array(
+            [[0.99, 0.01, 0, 0], [0.2, 0.3, 0.01, 0.49], [0, 0.01, 0.98, 0.01]]
+        ),
     )
     rows = spread(lesson, np.array(list("abcd")))
     assert rows.target is None
     assert rows.source.tolist() == [7, 8, 8, 8, 9, 9]
     assert rows.y.tolist() == ["a", "a", "b", "d", "c", "d"]
-    expected = [1, 0.4 / 0.99, 0.6 / 0.99, 0.98 / 0.99, 1, 0]
+    expected = [1, 0.4 / 0.99, 0.6 / 0.99, 0.98 / 0.99, 0.98 / 0.99, 0.01 / 0.99]
     np.testing.assert_allclose(rows.weight, expected, atol=1e-12)
 
 

@@ -250,6 +250,8 @@ def run_table(table, seed, variant, max_rows):
             distiller = CooperativeDistiller(
                 make_members(X, random_state=seed),
                 generator=generator,
+                peer_selection="best",
+                soft_targets=False,  # what the samples teach, not their teachers
                 validation=None,
                 combine="vote",
                 random_state=seed,

@@ -10,24 +10,22 @@ over seeds with its standard error, with and without the gate.
 from __future__ import annotations
 
 import argparse
-import platform
 import sys
 import warnings
 from pathlib import Path
 
 import joblib
 import numpy as np
-import sklearn
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_limits
 
-import sklearn_coopkd
 from sklearn_coopkd import CooperativeDistiller
 from sklearn_coopkd._members import make_members
 
 sys.path.append(str(Path(__file__).parents[1]))
 from options import positive
+from runs import versions
 
 
 def run_seed(seed, share):
@@ -68,15 +66,14 @@ def main():
     """Run all seeds and print the means."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=positive, default=20)
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--n-jobs", type=int, default=-1, help="default: all cores")
     arguments = parser.parse_args()
     print(
-        f"sklearn_coopkd {sklearn_coopkd.__version__}, scikit-learn "
-        f"{sklearn.__version__}, python {platform.python_version()}; breast cancer "
-        f"with random labels, 400 training rows, seeds 0-{arguments.seeds - 1}"
+        f"{versions()}; breast cancer with random labels, 400 training rows, seeds "
+        f"0-{arguments.seeds - 1}"
     )
     for share in (0.5, 0.8):
-        runs = joblib.Parallel(n_jobs=arguments.jobs)(
+        runs = joblib.Parallel(n_jobs=arguments.n_jobs)(
             joblib.delayed(run_seed)(seed, share) for seed in range(arguments.seeds)
         )
         for name in ("gate", "no gate"):

@@ -83,12 +83,14 @@ def munged(X, seed, swap=0.5):
     frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(X)
     numbers = frame.select_dtypes("number")
     others = frame.drop(columns=numbers.columns)
-    space = StandardScaler().fit_transform(numbers.fillna(numbers.median()))
+    parts = []
+    if numbers.shape[1]:
+        filled = numbers.fillna(numbers.median())
+        parts.append(StandardScaler().fit_transform(filled))
     if others.shape[1]:
         cells = others.astype(object).where(others.notna(), "missing").astype(str)
-        space = np.hstack(
-            [space, OneHotEncoder(sparse_output=False).fit_transform(cells)]
-        )
+        parts.append(OneHotEncoder(sparse_output=False).fit_transform(cells))
+    space = np.hstack(parts)
     nearest = NearestNeighbors(n_neighbors=2).fit(space).kneighbors(space)[1][:, 1]
     made = frame.copy()
     for column in frame:
@@ -100,7 +102,10 @@ def munged(X, seed, swap=0.5):
 
 
 def one_way(members, teacher, X, y, seed):
-    """Members fitted with the rows and as many munged ones, labelled by a teacher."""
+    """Members fitted with the rows and as many munged ones, labelled by a teacher.
+
+    Labels, not probabilities; every member is kept, as ours are without a gate.
+    """
     X_made = munged(X, seed)
     y_made = teacher.predict(X_made)
     join = pd.concat if isinstance(X, pd.DataFrame) else np.vstack

@@ -212,6 +212,8 @@ def main():
     parser.add_argument("--n-jobs", type=int, default=-1, help="default: all cores")
     parser.add_argument("--quick", action="store_true", help="three tables, 500 rows")
     arguments = parser.parse_args()
+    if bool(arguments.half) + bool(arguments.tables) + arguments.quick > 1:
+        parser.error("--half, --tables and --quick choose the tables: name one of them")
     tables = list(HALVES.get(arguments.half, DEVELOPMENT | CONFIRMATION))
     if arguments.tables:
         tables = arguments.tables.split(",")

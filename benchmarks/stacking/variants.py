@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from lists import LISTS
-from report import Results, markdown, points, ratio
+from report import BASE, Results, markdown, points, ratio
 from run import fold_of, scores, timed
 from sklearn.ensemble import StackingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -45,7 +45,6 @@ VARIANTS = {
     'scoring="accuracy"': {"scoring": "accuracy"},
     "LogisticRegression": {"final_estimator": LogisticRegression(max_iter=1000)},
 }
-BASE = "stacking"
 
 
 def is_result(record):
