@@ -21,10 +21,11 @@ import sklearn_coopkd
 def read(path: Path, is_result: Callable[[dict], bool]) -> list[dict]:
     """Records of a file; lines that are cut off or something else are dropped."""
     records = []
-    for line in path.read_text().splitlines() if path.exists() else []:
+    text = path.read_text(errors="replace") if path.is_file() else ""
+    for line in text.splitlines():
         with suppress(json.JSONDecodeError):
             record = json.loads(line)
-            if isinstance(record, dict) and is_result(record):
+            if isinstance(record, dict) and "versions" in record and is_result(record):
                 records.append(record)
     return records
 
@@ -33,7 +34,7 @@ def resume(
     parser: argparse.ArgumentParser, path: Path, is_result: Callable[[dict], bool]
 ) -> list[dict]:
     """What a file has from an earlier run; ends the program if it is another file."""
-    text = path.read_text() if path.exists() else ""
+    text = path.read_text(errors="replace") if path.exists() else ""
     found = read(path, is_result)
     if text.count("\n") > len(found):
         parser.error(f"{str(path)!r} holds other lines than results; name another file")

@@ -144,8 +144,8 @@ class CooperativeDistiller(
         is then a row for each label with at least 0.02, weighted by it, or the true
         label alone. "auto": on one table; between sites, where a student lacks whole
         classes, the labels teach more. Members whose `fit` is given no weights
-        (pipelines that request none among them) and searches, which validate inside
-        their `fit`, learn the labels in any case.
+        (pipelines that request none among them), searches, and those that balance
+        their classes by counting rows learn the labels in any case.
 
     pseudo_weight : float, default=1.0
         Weight of a pseudo-sample relative to its source row. Members whose `fit` takes
@@ -252,8 +252,8 @@ class CooperativeDistiller(
     pseudo_samples_ : :class:`~sklearn.utils.Bunch`
         For each student: a Bunch with "X", "y" (the true label), "weight", "teacher"
         (names), "source" (row of the training data), "round" and "target" (the
-        teacher's probabilities, shape (n_samples, n_classes); None without soft
-        targets).
+        teacher's probabilities, shape (n_samples, n_classes); None if the student
+        learned labels).
 
     scores_ : ndarray of shape (n_estimators,)
         Out-of-sample score of each student by `scoring`; without a gate that of the
@@ -428,6 +428,8 @@ class CooperativeDistiller(
             the parameter and the way out.
         """
         names, all_estimators = self._validate_estimators()
+        if hasattr(self, "final_estimator_"):  # of an earlier fit
+            del self.final_estimator_
         X = as_table(X)
         validate_data(self, X, skip_check_array=True)
         y = self._validate_y(X, y)
@@ -462,6 +464,7 @@ class CooperativeDistiller(
                 len(y),
             )
             check_no_metadata(members)
+            _check_weights_of_sites(sample_weight, ownership, members)
         folds = make_folds(
             X,
             y,
@@ -574,6 +577,11 @@ class CooperativeDistiller(
                 f"numbers of samples: {n_rows(X)} and {len(y)}."
             )
         self.classes_ = np.unique(y)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"`y` must have at least 2 classes; got 1 class: {y[0]}. Add rows of "
+                "another class."
+            )
         return y.copy()
 
     def _report(self, message):
@@ -668,6 +676,12 @@ class CooperativeDistiller(
             raise ValueError(
                 "`cv` must test at least one row, or the final estimator has nothing "
                 "to learn from; got none. Use another `cv`, or combine='vote'."
+            )
+        if len(np.unique(problem.y[rows])) < 2:
+            raise ValueError(
+                f"`validation`={self.validation!r} and `cv`={self.cv!r} leave rows of "
+                "one class only to the final estimator. Set more rows aside, or use "
+                "combine='vote'."
             )
         final = clone(self._final(self.classes_))
         if not is_classifier(final):
@@ -839,10 +853,22 @@ class CooperativeDistiller(
         """
         if self.combine == "stack":
             X_meta = self._final_input(X)
-            return self.final_estimator_.decision_function(X_meta)
+            decision = self.final_estimator_.decision_function(X_meta)
+            return self._of_all_classes(decision)
         X = self._checked(X)
         best = self.estimators_[self.best_index_]
         return best.decision_function(self._seen(X, self.best_index_))
+
+    def _of_all_classes(self, decision):
+        """Decision values of a final estimator that may have seen some classes only."""
+        known = self.final_estimator_.classes_
+        if len(known) == len(self.classes_):
+            return decision
+        if decision.ndim == 1:
+            decision = np.column_stack([-decision, decision])
+        every = np.full((len(decision), len(self.classes_)), np.finfo(np.float64).min)
+        every[:, np.searchsorted(self.classes_, known)] = decision
+        return every
 
     def score(self, X, y, sample_weight=None):
         """Return the mean accuracy of `predict` on the given rows.
@@ -913,6 +939,18 @@ class CooperativeDistiller(
             "parallel", [self._final()], names=["final_estimator"], dash_wrapped=False
         )
         return VisualBlock("serial", (members, combination), dash_wrapped=False)
+
+
+def _check_weights_of_sites(sample_weight, ownership, members):
+    """Raise if all that a member owns has no weight."""
+    if sample_weight is None:
+        return
+    for member, own in zip(members, ownership.owns):
+        if own.any() and not member.is_frozen and not sample_weight[own].any():
+            raise ValueError(
+                "`sample_weight` must have at least one non-zero value at each site; "
+                f"got only zeros for the rows of {member.name!r}. Leave these rows out."
+            )
 
 
 def _silent(message):

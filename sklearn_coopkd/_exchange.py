@@ -39,6 +39,7 @@ from sklearn_coopkd._fitting import (
     MAX_SEED,
     Fitted,
     MemberFailure,
+    constant_answer,
     fit_and_answer,
     make_member,
 )
@@ -285,7 +286,8 @@ def learn(
     Returns
     -------
     student : classifier
-        A fitted clone.
+        A fitted clone; a constant answer if there is one class only, here and in the
+        lessons.
 
     Raises
     ------
@@ -329,7 +331,10 @@ def learn(
     rng = check_random_state(random_state)
     params = {} if weight is None else {"sample_weight": weight}
     member = make_member("student", student, params, int(rng.randint(MAX_SEED)))
-    data = (X, y, np.unique(known), weight)
+    classes = np.unique(known)
+    if len(classes) < 2:
+        return constant_answer(known)  # as of a site with one class in `fit`
+    data = (X, y, classes, weight)
     return _fitted(member, data, np.arange(len(y)), [], lesson).model
 
 
@@ -344,6 +349,10 @@ def _checked(X, y, sample_weight):
             "one label for each row of `X`."
         )
     if sample_weight is not None:
+        if not np.any(sample_weight):
+            raise ValueError(
+                "`sample_weight` must have at least one non-zero value; got only zeros."
+            )
         sample_weight = check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )

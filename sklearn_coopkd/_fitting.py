@@ -151,6 +151,28 @@ def check_no_metadata(members: list[Member]) -> None:
             )
 
 
+def learns_shares(member: Member) -> bool:
+    """Whether the rows of a soft target mean their weights to a member.
+
+    A search validates inside its `fit`, and balanced classes are counted, where a row
+    of little weight is as good as any other.
+    """
+    estimator = member.estimator
+    while getattr(estimator, "steps", None):
+        estimator = estimator.steps[-1][1]
+    if member.weight_name is None or isinstance(estimator, BaseSearchCV):
+        return False
+    return not any(
+        key.endswith("class_weight") and isinstance(value, str)
+        for key, value in estimator.get_params().items()
+    )
+
+
+def constant_answer(labels: np.ndarray) -> DummyClassifier:
+    """The model of a site, or of a fold, with rows of one class."""
+    return DummyClassifier(strategy="prior").fit(np.zeros((len(labels), 1)), labels)
+
+
 def seeded(estimator: Any, seed: int) -> Any:
     """Give an int to each `random_state` parameter that is None, and only to those."""
     rng = np.random.RandomState(seed)
@@ -221,29 +243,23 @@ def _check_finite(model, answers):
                 f"{proba[is_bad.argmax()].tolist()} as probabilities of a row. Scale "
                 "the columns, or leave the estimator out."
             )
-
-
-def _learns_shares(member):
-    """Whether the rows of a soft target mean their weights to a member.
-
-    A search validates inside its `fit`, where a row of little weight counts as much as
-    any other.
-    """
-    estimator = member.estimator
-    while getattr(estimator, "steps", None):
-        estimator = estimator.steps[-1][1]
-    return member.weight_name is not None and not isinstance(estimator, BaseSearchCV)
+        is_none = (proba < -1e-6).any(axis=1) | (proba.sum(axis=1) > 1 + 1e-3)
+        if is_none.any():
+            raise ValueError(
+                f"{type(model).__name__} must answer with probabilities that add up to "
+                f"1; got {proba[is_none.argmax()].tolist()} for a row. Mend its "
+                "`predict_proba`, or leave the estimator out."
+            )
 
 
 def _fit(member, X, y, classes, sample_weight, rows, lesson):
-    if lesson is not None and lesson.target is not None and _learns_shares(member):
+    if lesson is not None and lesson.target is not None:
         lesson = spread(lesson, classes)
     known = y[rows] if lesson is None else np.concatenate([y[rows], lesson.y])
     if len(np.unique(known)) < min(2, len(classes)):
         # Few classifiers accept a single class, which only this subset has; a model
         # without any rows knows nothing.
-        known = known if len(known) else classes
-        return DummyClassifier(strategy="prior").fit(np.zeros((len(known), 1)), known)
+        return constant_answer(known if len(known) else classes)
     X_fit, y_fit = take_rows(X, rows), y[rows]
     origin = rows
     weight = np.ones(len(rows))

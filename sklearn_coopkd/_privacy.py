@@ -102,7 +102,8 @@ def _rare_values(codec, Z, Z_made):
         else:  # (as the table has them: the encoding of a category is its code)
             _, first = np.unique(column, return_index=True)
             first = first[np.isin(column[first], few)]
-            values = list(cells_of(take_column(codec.X, j))[first])
+            cells = cells_of(take_column(codec.X, j))[first]
+            values = [c.item() if isinstance(c, np.generic) else c for c in cells]
         # frames may repeat a name
         rare.setdefault(name, []).extend(values)
     return rare

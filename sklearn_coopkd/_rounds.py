@@ -22,7 +22,13 @@ import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_coopkd._containers import concat_rows, take_rows
-from sklearn_coopkd._fitting import Fitted, Member, MemberFailure, fit_and_answer
+from sklearn_coopkd._fitting import (
+    Fitted,
+    Member,
+    MemberFailure,
+    fit_and_answer,
+    learns_shares,
+)
 from sklearn_coopkd._folds import Exclusion
 from sklearn_coopkd._gate import harmed, mean_scores
 from sklearn_coopkd._lessons import (
@@ -351,7 +357,7 @@ class _Loop:
                 parts.append(take_rows(samples.X, at))
                 teachers.append(np.full(len(at), i))
                 origins.append(sources[at])
-                if samples.target is not None:
+                if samples.target is not None and learns_shares(self.members[student]):
                     targets.append(samples.target[at])
         earlier = self.full[round_ - 1][base][student].lesson
 

@@ -820,3 +820,69 @@ def test_stack_after_a_fit_without_it(members, cancer):
     distiller = CooperativeDistiller(members, combine="vote").fit(*cancer)
     with pytest.raises(sklearn.exceptions.NotFittedError):
         distiller.set_params(combine="stack").predict(cancer[0])
+
+
+# --- found by users -------------------------------------------------------------------
+
+
+def test_another_combination_forgets_the_final_estimator(members, iris):
+    distiller = CooperativeDistiller(members, random_state=0).fit(*iris)
+    distiller.set_params(combine="vote").fit(*iris)
+    assert not hasattr(distiller, "final_estimator_")
+
+
+def test_decision_values_of_a_final_estimator_that_lacks_a_class(members, iris):
+    X, y = (part[:104] for part in iris)  # four rows of class 2
+    distiller = CooperativeDistiller(members, validation=0.05, random_state=0).fit(X, y)
+    assert distiller.final_estimator_.classes_.tolist() == [0, 1]
+    decision = distiller.decision_function(iris[0])
+    assert decision.shape == (150, 3)
+    assert np.array_equal(decision.argmax(axis=1), distiller.predict(iris[0]))
+
+
+def test_a_hold_out_of_one_class_names_the_parameter(members, cancer):
+    X, y = cancer
+    rows = np.concatenate([np.flatnonzero(y == 1)[:80], np.flatnonzero(y == 0)[:4]])
+    distiller = CooperativeDistiller(members, validation=0.05, random_state=0)
+    with pytest.raises(ValueError, match=r"`validation`=0.05 .* one class only"):
+        distiller.fit(X[rows], y[rows])
+
+
+def test_labels_of_one_class(members, iris):
+    with pytest.raises(
+        ValueError, match="`y` must have at least 2 classes; got 1 class: 0"
+    ):
+        CooperativeDistiller(members).fit(iris[0][:50], iris[1][:50])
+
+
+class Doubled(GaussianNB):
+    """Gives twice the probabilities."""
+
+    def predict_proba(self, X):
+        return 2 * super().predict_proba(X)
+
+
+def test_probabilities_that_are_none_name_the_member(iris):
+    members = [("good", GaussianNB()), ("doubled", Doubled())]
+    with pytest.raises(ValueError, match="Doubled must answer with prob") as found:
+        CooperativeDistiller(members).fit(*iris)
+    assert "Raised by the member 'doubled'." in found.value.__notes__
+
+
+@pytest.mark.parametrize(
+    ("member", "learns"),
+    [
+        (DecisionTreeClassifier(), True),
+        (make_pipeline(StandardScaler(), DecisionTreeClassifier()), True),
+        (DecisionTreeClassifier(class_weight={0: 1.0, 1: 2.0}), True),
+        (DecisionTreeClassifier(class_weight="balanced"), False),
+        (RandomForestClassifier(5, class_weight="balanced_subsample"), False),
+        (make_pipeline(StandardScaler(), KNeighborsClassifier()), False),
+    ],
+)
+def test_who_learns_shares_of_labels(cancer, member, learns):
+    members = [("bayes", GaussianNB()), ("member", member)]
+    distiller = CooperativeDistiller(members, validation=None, random_state=0)
+    lesson = distiller.fit(*cancer).pseudo_samples_.member
+    assert len(lesson.y) > 0
+    assert (lesson.target is not None) == learns

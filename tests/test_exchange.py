@@ -723,3 +723,22 @@ def test_lessons_that_do_not_fit_each_other():
 def test_caps_that_cannot_be(n_samples):
     with pytest.raises(ValueError, match="`n_samples` must be an int"):
         make(np.eye(3)).capped(n_samples)
+
+
+def test_a_student_with_one_class_is_a_constant_answer():
+    X, y = np.arange(8.0)[:, None], np.arange(8) % 2
+    here = y == 0
+    lessons = make_lessons(GaussianNB(), GaussianNB().fit(X, y), X, y, random_state=0)
+    student = learn(LogisticRegression(), X[here], y[here], lessons.capped(0))
+    assert student.predict(X).tolist() == [0] * 8
+
+
+@pytest.mark.parametrize("function", [make_lessons, learn])
+def test_weights_that_are_all_zero(function):
+    X, y = np.arange(8.0)[:, None], np.arange(8) % 2
+    lessons = make_lessons(GaussianNB(), GaussianNB().fit(X, y), X, y, random_state=0)
+    arguments = (GaussianNB(), GaussianNB().fit(X, y), X, y)
+    if function is learn:
+        arguments = (GaussianNB(), X, y, lessons)
+    with pytest.raises(ValueError, match="`sample_weight` must have at least one"):
+        function(*arguments, sample_weight=np.zeros(8))

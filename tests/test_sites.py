@@ -712,3 +712,12 @@ def test_a_grid_search_over_a_pipeline_hands_on_sites(semi_experts):
     np.testing.assert_array_equal(
         search.predict_proba(X_test), by_hand.predict_proba(X_test)
     )
+
+
+def test_a_site_without_weight_is_named(semi_experts):
+    X, y, site, *_ = semi_experts
+    weight = (site != "a").astype(float)
+    with pytest.raises(ValueError, match="only zeros for the rows of 'a'"):
+        CooperativeDistiller(make_sites_members()).fit(
+            X, y, sample_weight=weight, sites=site
+        )
