@@ -113,6 +113,16 @@ def merged(records):
     return Results([one for one in tables.values() if wanted <= set(one["methods"])])
 
 
+def n_worse(results, after, before):
+    """How many students lost more than a point of accuracy."""
+    changes = [
+        scores["accuracy"] - folds[0]["models"][before][name]["accuracy"]
+        for folds in results.folds.values()
+        for name, scores in folds[0]["models"][after].items()
+    ]
+    return f"{(np.array(changes) < -0.01).sum()} of {len(changes)}"
+
+
 def report(records):
     """Markdown: every variant against stacking, and its students against members."""
     parts = []
@@ -133,14 +143,15 @@ def report(records):
             rows.append([
                 f"`{variant}`", points(*accuracy), ratio(*loss),
                 f"{(loss[0] < loss[1]).sum()} of {len(results)}", points(*gained),
-                ratio(*lost), f"{np.median(fit):.2f} ({fit.max():.2f})",
+                ratio(*lost), n_worse(results, *kinds),
+                f"{np.median(fit):.2f} ({fit.max():.2f})",
             ])  # fmt: skip
         parts += [
             f"{name} members, {len(results)} tables",
             markdown(
                 ["", "stack: accuracy, points", "stack: log-loss, ratio", "lower on",
                  "students: accuracy, points", "students: log-loss, ratio",
-                 "fit CPU, ratio: median (largest)"],
+                 "students more than 1 point worse", "fit CPU, ratio: median (largest)"],
                 rows,
             ),
         ]  # fmt: skip
