@@ -151,7 +151,8 @@ def report(records):
             markdown(
                 ["", "stack: accuracy, points", "stack: log-loss, ratio", "lower on",
                  "students: accuracy, points", "students: log-loss, ratio",
-                 "students more than 1 point worse", "fit CPU, ratio: median (largest)"],
+                 "students more than 1 point worse",
+                 "fit CPU, ratio: median (largest)"],
                 rows,
             ),
         ]  # fmt: skip
