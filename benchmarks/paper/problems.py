@@ -26,7 +26,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 sys.path.append(str(Path(__file__).parents[1]))
-from datasets import MULTICLASS, car_prices, heart_disease, load
+from datasets import DEVELOPMENT, MULTICLASS, car_prices, heart_disease
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def heart(seed: int) -> Problem:
 
 def german(seed: int, n_sites: int = 3) -> Problem:
     """Experiment 4: one population, disjoint parts."""
-    X, y = load("german")
+    X, y = DEVELOPMENT["german"]()
     train, test = train_test_split(
         np.arange(len(y)), test_size=0.3, stratify=y, random_state=seed
     )
