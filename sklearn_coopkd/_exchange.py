@@ -328,12 +328,12 @@ def learn(
     if lesson is not None:
         lesson = replace(lesson, weight=pseudo_weight * lesson.weight)
     known = y if lesson is None else np.concatenate([y, lesson.y])
-    rng = check_random_state(random_state)
-    params = {} if weight is None else {"sample_weight": weight}
-    member = make_member("student", student, params, int(rng.randint(MAX_SEED)))
     classes = np.unique(known)
     if len(classes) < 2:
         return constant_answer(known)  # as of a site with one class in `fit`
+    rng = check_random_state(random_state)
+    params = {} if weight is None else {"sample_weight": weight}
+    member = make_member("student", student, params, int(rng.randint(MAX_SEED)))
     data = (X, y, classes, weight)
     return _fitted(member, data, np.arange(len(y)), [], lesson).model
 
