@@ -47,6 +47,8 @@ class Samples:
     X: Any
     success: np.ndarray  # (n_sources,) bool
     report: dict[str, float]
+    # (n_sources,) the teacher's probability of the source's class; NaN: not asked
+    proba: np.ndarray
     # (n_sources, n_classes) what the teacher says of each success; None: not asked
     target: np.ndarray | None = None
 
@@ -67,7 +69,7 @@ def make_samples(
     Of a teacher that sees some columns only (mask `columns`), the others stay: a
     generator with the parameter `immutable_features` is told so, and of what any makes
     they are put back, which its teacher does not notice. With `soft_targets` it is
-    asked once more, about all that succeeded.
+    asked once more, about all that succeeded, unless two classes leave nothing to ask.
 
     Raises
     ------
@@ -86,19 +88,24 @@ def make_samples(
         if columns is None:
             raise
         # this teacher sees nothing that could; others may teach the rows
-        samples = Samples(X, np.zeros(len(y), dtype=bool), {})
+        nothing = np.zeros(len(y), dtype=bool)
+        samples = Samples(X, nothing, {}, np.full(len(y), np.nan))
     else:
         samples = _checked(made, X, type(generator).__name__)
         if columns is not None:
             samples = _restored(samples, X, columns)
     if not soft_targets:
         return samples
-    target = np.zeros((len(y), len(teacher.classes_)))
+    is_label = teacher.classes_ == y[:, None]
+    target = np.zeros(is_label.shape)
     taught = np.flatnonzero(samples.success)
-    target[taught] = teacher.predict_proba(take_rows(samples.X, taught))
+    own = samples.proba[taught][:, None]
+    if target.shape[1] == 2 and np.isfinite(own).all():
+        target[taught] = np.where(is_label[taught], own, 1 - own)
+    else:
+        target[taught] = teacher.predict_proba(take_rows(samples.X, taught))
     # a teacher that is wrong about what was made (not every generator asks) can only
     # say what its source row is
-    is_label = teacher.classes_ == y[:, None]
     is_wrong = target.argmax(axis=1) != is_label.argmax(axis=1)
     target[is_wrong] = is_label[is_wrong]
     return replace(samples, target=target)
@@ -110,7 +117,7 @@ def _restored(samples: Samples, X: Any, columns: np.ndarray) -> Samples:
     # what was changed only there is the source row again
     source = row_keys(X)
     undone = (row_keys(X_pseudo) == source) & (row_keys(samples.X) != source)
-    return Samples(X_pseudo, samples.success & ~undone, samples.report)
+    return replace(samples, X=X_pseudo, success=samples.success & ~undone)
 
 
 def _checked(made: Any, X: Any, name: str) -> Samples:
@@ -142,7 +149,13 @@ def _checked(made: Any, X: Any, name: str) -> Samples:
                 "`generator` must return a `report` of numbers; "
                 f"{name}.generate returned {value!r} for {key!r}."
             )
-    return Samples(X_pseudo, success, dict(report))
+    proba = np.asarray(getattr(made, "proba", None), dtype=float)
+    if proba.shape != success.shape:
+        raise TypeError(
+            "`generator` must return a `proba` per source row, NaN where the teacher "
+            f"was not asked; {name}.generate returned one of shape {proba.shape}."
+        )
+    return Samples(X_pseudo, success, dict(report), proba)
 
 
 def hands_over_rows(generator: Any) -> bool:

@@ -1,5 +1,7 @@
 """The loop: the paper's method by hand, no leaks, the gate, rounds, weights."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -127,6 +129,21 @@ def test_a_teacher_that_is_wrong_about_a_sample_teaches_the_label():
     assert made.target[4:6].tolist() == [[1, 0], [1, 0]]  # it takes both for class 1
 
 
+class Silent(Shift):
+    """Does not say what its teacher answers."""
+
+    def generate(self, teacher, X, y, X_pool, y_pool, *, random_state=None):
+        made = super().generate(teacher, X, y, X_pool, y_pool)
+        return replace(made, proba=np.full(len(y), np.nan))
+
+
+def test_a_teacher_is_asked_for_what_the_generator_does_not_say():
+    distiller = hand_distiller(max_iter=1, soft_targets=True)
+    distiller.set_params(generator=Silent()).fit(X_HAND, Y_HAND)
+    target = distiller.pseudo_samples_.b.target
+    np.testing.assert_allclose(target, [[0.2, 0.8], [0.8, 0.2]])
+
+
 def test_a_search_learns_the_label(cancer):
     X, y = cancer
     search = GridSearchCV(Threshold(1), {"sureness": [0.7, 0.8]}, cv=2)
@@ -140,10 +157,14 @@ def test_a_search_learns_the_label(cancer):
     assert best.y_.tolist() == [*y, *lesson.y]
 
 
-def test_a_frozen_teacher_says_what_it_would_answer(cancer):
-    X, y = cancer
+@pytest.mark.parametrize("data", ["cancer", "iris"])
+def test_a_frozen_teacher_says_what_it_would_answer(data, request):
+    X, y = request.getfixturevalue(data)
     frozen = GaussianNB().fit(X[::2], y[::2])
-    members = [("frozen", FrozenEstimator(frozen)), ("tree", DecisionTreeClassifier())]
+    members = [
+        ("frozen", FrozenEstimator(frozen)),
+        ("tree", DecisionTreeClassifier(max_depth=1)),
+    ]
     distiller = CooperativeDistiller(members, validation=None, random_state=0)
     lesson = distiller.fit(X, y).pseudo_samples_.tree
     assert len(lesson.y) > 5
@@ -509,6 +530,18 @@ class Nothing(Shift):
 def test_success_must_be_a_mask():
     with pytest.raises(TypeError, match="boolean `success`"):
         hand_distiller().set_params(generator=Nothing()).fit(X_HAND, Y_HAND)
+
+
+class Brief(Shift):
+    """Says one probability for all rows."""
+
+    def generate(self, teacher, X, y, X_pool, y_pool, *, random_state=None):
+        return replace(super().generate(teacher, X, y, X_pool, y_pool), proba=0.8)
+
+
+def test_there_must_be_a_proba_for_each_row():
+    with pytest.raises(TypeError, match=r"a `proba` per source row.*Brief.*shape \(\)"):
+        hand_distiller().set_params(generator=Brief()).fit(X_HAND, Y_HAND)
 
 
 def test_ungated_rounds_end_when_nothing_is_new():

@@ -225,12 +225,10 @@ class QuintessentialGenerator(BaseEstimator):
     def _generate_block(self, asked, anchors, X, y):
         decoder = Decoder(anchors.codec, X)
         rows = Neighborhood(anchors, decoder.Z, y)
-        search = Search(asked, rows, decoder, self.alpha)
+        search = Search(asked, rows, decoder, self.alpha, self.n_neighbors)
         if self.method == "swap":
             offer_exact(search, unwrapped(asked.teacher))
-        pairs = search.pair_with_anchors(
-            np.flatnonzero(~search.solved), self.n_neighbors
-        )
+        pairs = search.pair_with_anchors(np.flatnonzero(~search.solved))
         # each method serves what the other leaves: a teacher with steps may be sure at
         # the very values of an anchor alone, or between them alone
         walks = [segment, swap] if self.method == "segment" else [swap, segment]

@@ -67,15 +67,20 @@ class Search:
         Of the sources.
 
     alpha : float
+
+    n_neighbors : int
+        Anchors for each source.
     """
 
-    def __init__(self, asked, rows, decoder, alpha):
+    def __init__(self, asked, rows, decoder, alpha, n_neighbors):
         self.asked, self.rows, self.decoder = asked, rows, decoder
+        self.n_neighbors = n_neighbors
         asked.check_kind(rows.y, "y")
         self.y_idx = asked.index(rows.y)
         self.teacher_rows = self.n_fallback = self.n_close = self.n_copies = 0
         everyone = np.arange(len(rows.y))
-        self.proba = self.ask_for(everyone, rows.Z)
+        self.near, self.distance = rows.nearest(everyone, 2 * n_neighbors)
+        self.proba = self._ask_first()
         self.saturated = 1 - self.proba <= MIN_DOUBT
         target = self.proba + alpha * (1 - self.proba)
         self.target = np.where(self.saturated, 1 - MIN_DOUBT, target)
@@ -91,9 +96,29 @@ class Search:
 
     def ask_anchors(self, anchors):
         """Teacher's probability of their class at rows of the pool, remembered."""
-        known = self.asked.pool_proba
-        new = anchors[np.isnan(known[anchors])]
-        known[new] = self._ask(self.rows.Z_pool[new], self.asked.pool_idx[new], new)
+        new = self._not_asked(anchors)
+        self.asked.pool_proba[new] = self._ask(
+            self.rows.Z_pool[new], self.asked.pool_idx[new], new
+        )
+
+    def _ask_first(self):
+        """The same for the sources and what is near them, in one call for both.
+
+        A call of a pipeline costs more than many of its rows. Returns that of sources.
+        """
+        rows = self.rows
+        new = self._not_asked(np.unique(self.near[self.near >= 0]))
+        both = [rows.Z_pool[new], rows.Z]
+        proba = self._ask(
+            sparse.vstack(both, format="csr") if rows.is_sparse else np.vstack(both),
+            np.concatenate([self.asked.pool_idx[new], self.y_idx]),
+            np.concatenate([new, len(rows.y_pool) + np.arange(len(rows.y))]),
+        )
+        self.asked.pool_proba[new] = proba[: len(new)]
+        return proba[len(new) :]
+
+    def _not_asked(self, anchors):
+        return anchors[np.isnan(self.asked.pool_proba[anchors])]
 
     def _ask(self, Z, y_idx, base):
         """Probability, at each row of Z, of a class; `base` as in `Decoder.decode`."""
@@ -142,14 +167,13 @@ class Search:
 
     # anchors
 
-    def pair_with_anchors(self, sources, n_neighbors):
+    def pair_with_anchors(self, sources):
         """The nearest anchors that reach the target; else those that come closest.
 
         The teacher is asked about the nearest candidates alone; about the whole pool
         only if these do not suffice.
         """
-        near, distance = self.rows.nearest(sources, 2 * n_neighbors)
-        self.ask_anchors(np.unique(near[near >= 0]))
+        near, distance = self.near[sources], self.distance[sources]
         pool_proba = self.asked.pool_proba
         target = self.target[sources][:, None]
         reaches = pool_proba[near] >= target
@@ -168,7 +192,7 @@ class Search:
         # where no anchor reaches the target, all candidates are tried
         usable = np.where(lost[:, None], near >= 0, reaches)
         rank = np.where(usable, distance, np.inf).argsort(axis=1, kind="stable")
-        rank = rank[:, :n_neighbors]
+        rank = rank[:, : self.n_neighbors]
         usable = np.take_along_axis(usable, rank, axis=1)
         row, column = np.nonzero(usable)
         anchor = np.take_along_axis(near, rank, axis=1)[row, column]
