@@ -7,7 +7,7 @@ import pytest
 
 from sklearn_coopkd._fitting import Fitted
 from sklearn_coopkd._folds import Folds
-from sklearn_coopkd._gate import HARM, harmed
+from sklearn_coopkd._gate import HARM_BETWEEN_SITES, harmed
 from sklearn_coopkd._sites import make_sites, one_table
 
 # two sites, "a" without class 2; rows 0-3 are of "a", rows 4-9 of "b"
@@ -64,15 +64,28 @@ def test_rows_count_by_their_weight():
     after = [0, 1, 1, 1, 0, 0, 1, 1, 2, 0]  # one lost at home, one gained elsewhere
     assert is_harmed(RIGHT_BUT_2, after)
     weight = np.ones(len(Y))
-    weight[1] = HARM / 10
+    weight[1] = HARM_BETWEEN_SITES / 10
     assert not is_harmed(RIGHT_BUT_2, after, weight)
 
 
+@pytest.mark.parametrize(
+    ("lost", "expected"), [(0.1, False), (0.3, False), (0.4, True)]
+)
+def test_on_one_table_no_row_may_be_lost_for_nothing(lost, expected):
+    # gained: 0.1 + 0.2, which is a little more than 0.3 in floats
+    weight = np.ones(len(Y))
+    weight[[0, 8, 9]] = lost, 0.1, 0.2
+    after = [1, 0, 1, 1, 0, 0, 1, 1, 2, 2]
+    sites = one_table(2, len(Y))
+    assert is_harmed(RIGHT_BUT_2, after, weight, sites=sites) == expected
+    assert is_harmed(after, RIGHT_BUT_2, weight, sites=sites) == (lost < 0.3)
+
+
 @pytest.mark.parametrize("n_lost", [0, 1, 2])
-def test_on_one_table_all_rows_count_the_same(n_lost):
-    # of a weight of 100: a row is a hundredth, which is allowed; two are not
-    weight = np.where(np.arange(len(Y)) < 2, 1.0, 98 / 8)
+def test_between_sites_a_hundredth_may_be_lost(n_lost):
+    # of a weight of 100, all elsewhere: a row is a hundredth, which is allowed
+    weight = np.array([0, 0, 0, 0, 1, 1, 98 / 4, 98 / 4, 98 / 4, 98 / 4])
     after = np.array(RIGHT_BUT_2)
-    after[:n_lost] = 1
-    harmed = is_harmed(RIGHT_BUT_2, after, weight, sites=one_table(2, len(Y)))
-    assert harmed == (n_lost == 2)
+    after[4 : 4 + n_lost] = 1
+    # elsewhere counts half: what is lost on all rows decides
+    assert is_harmed(RIGHT_BUT_2, after, weight) == (n_lost == 2)

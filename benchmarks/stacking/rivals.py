@@ -2,7 +2,7 @@
 
 Greedy ensemble selection and the calibrated best member choose by out-of-fold
 probabilities; `out_of_fold` makes them once for both. One-way distillation lets every
-member learn what the fitted stack says of made-up rows.
+member learn what the fitted stack says of made-up rows, as probabilities.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_coopkd._combination import as_columns
 from sklearn_coopkd._final import PooledLogisticRegression
+from sklearn_coopkd._fitting import weight_keyword
+from sklearn_coopkd._lessons import MIN_SHARE
 from sklearn_coopkd._responses import apply_temperature, fit_temperature
 
 # Caruana et al. 2004 add models until nothing improves; 50 draws with replacement is
@@ -54,8 +56,16 @@ def selection_weights(probas, y, classes):
 
 
 def calibrated_best(members, probas, X, y, classes):
-    """The member of the least log-loss, behind sigmoid calibration."""
-    losses = [log_loss(y, proba, labels=classes) for proba in probas]
+    """The member of the least log-loss after calibration, behind sigmoid calibration.
+
+    To choose, one temperature stands for the calibration: it has nothing to overfit
+    with, and needs no further fits.
+    """
+    y_idx = np.searchsorted(classes, y)
+    losses = []
+    for proba in probas:
+        tamed = apply_temperature(proba, fit_temperature(proba, y_idx))
+        losses.append(log_loss(y, tamed, labels=classes))
     model = members[int(np.argmin(losses))][1]
     return CalibratedClassifierCV(model, cv=5, ensemble=False).fit(X, y)
 
@@ -102,13 +112,27 @@ def munged(X, seed, swap=0.5):
 
 
 def one_way(members, teacher, X, y, seed):
-    """Members fitted with the rows and as many munged ones, labelled by a teacher.
+    """Members fitted with the rows and as many munged ones, as a teacher sees these.
 
-    Labels, not probabilities; every member is kept, as ours are without a gate.
+    Soft targets as ours: a made row is there once for each label, weighted by the
+    teacher's probability; members that take no weights learn its label. Every member
+    is kept, as ours are without a gate.
     """
     X_made = munged(X, seed)
-    y_made = teacher.predict(X_made)
+    proba = teacher.predict_proba(X_made)
+    share = np.where(proba < MIN_SHARE, 0.0, proba)
+    of_row, of_class = np.nonzero(share)
+    weight = np.concatenate([
+        np.ones(len(y)), share[of_row, of_class] / share.sum(axis=1)[of_row]
+    ])  # fmt: skip
+    hard = np.arange(len(y)), proba.argmax(axis=1)
     join = pd.concat if isinstance(X, pd.DataFrame) else np.vstack
-    more = {"ignore_index": True} if isinstance(X, pd.DataFrame) else {}
-    X_all, y_all = join([X, X_made], **more), np.concatenate([y, y_made])
-    return [clone(model).fit(X_all, y_all) for _, model in members]
+    fitted = []
+    for _, model in members:
+        keyword = weight_keyword(model)
+        rows, codes = hard if keyword is None else (of_row, of_class)
+        made = X_made.iloc[rows] if isinstance(X, pd.DataFrame) else X_made[rows]
+        params = {} if keyword is None else {keyword: weight}
+        y_all = np.concatenate([y, teacher.classes_[codes]])
+        fitted.append(clone(model).fit(join([X, made]), y_all, **params))
+    return fitted

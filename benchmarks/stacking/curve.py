@@ -1,0 +1,131 @@
+"""What small models gain by distillation, and what more real rows would give them.
+
+    python benchmarks/stacking/curve.py           the development tables with most rows
+    python benchmarks/stacking/curve.py --quick   two of them, one seed
+
+The small list of `lists.py` is fitted with the first rows of a shuffled table, twice as
+many, and so on, and distilled on the fewest. More real rows than there are is the most
+that a teacher could be worth: where they add little, so must it. Results are lines of
+JSON in `--out`; started again, it goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+from lists import DEPLOYED, members_and_rows
+from report import markdown, points
+from sklearn.base import clone
+from sklearn.model_selection import train_test_split
+from threadpoolctl import threadpool_limits
+
+from sklearn_coopkd import CooperativeDistiller
+
+sys.path.append(str(Path(__file__).parents[1]))
+from datasets import load
+from options import output_file, positive
+from runs import read, resume, versions, work
+
+# development tables with at least 4,300 rows: twice as many as 1,400 are in two thirds
+TABLES = ("phoneme", "spambase", "credit", "hpc", "penbased", "satimage", "texture",
+          "flights")  # fmt: skip
+SIZES = (700, 1400, 2800)
+MAX_ROWS = 20_000
+TEACHER = "forest"  # the strong one of the list
+
+
+def is_result(record):
+    """Whether a record is one of this script."""
+    return record.get("benchmark") == "curve"
+
+
+def run(table, seed):
+    """Accuracy of every member with more and more rows, and of students with few."""
+    warnings.simplefilter("ignore")
+    X, y = load(table, MAX_ROWS)
+    X_train, X_test, y_train, y_test = train_test_split(
+        X, y, test_size=1 / 3, stratify=y, random_state=seed
+    )
+    alone = {}
+    with threadpool_limits(1):
+        for n in SIZES:
+            members, rows, rows_test = members_and_rows(
+                "small", X_train.iloc[:n], X_test, seed
+            )
+            alone[str(n)] = {
+                name: float(clone(m).fit(rows, y_train[:n]).score(rows_test, y_test))
+                for name, m in members
+            }
+            if n == SIZES[0]:
+                distiller = CooperativeDistiller(members, random_state=seed)
+                distiller.fit(rows, y_train[:n])
+                students = distiller.named_estimators_.items()
+                taught = {m: float(s.score(rows_test, y_test)) for m, s in students}
+    return {
+        "benchmark": "curve",
+        "table": table,
+        "seed": seed,
+        "alone": alone,
+        "taught": taught,
+    }
+
+
+def report(records):
+    """Markdown: means over tables of means over seeds."""
+    tables = sorted({record["table"] for record in records})
+
+    def each(get):
+        return np.array(
+            [np.mean([get(r) for r in records if r["table"] == t]) for t in tables]
+        )
+
+    rows = []
+    first = str(SIZES[0])
+    for name in DEPLOYED:
+        few = each(lambda r, m=name: r["alone"][first][m])
+        more = [
+            points(each(lambda r, m=name, n=n: r["alone"][str(n)][m]), few)
+            for n in SIZES[1:]
+        ]
+        rows.append([
+            name, f"{100 * few.mean():.1f} %",
+            points(each(lambda r, m=name: r["taught"][m]), few), *more,
+            points(each(lambda r: r["alone"][first][TEACHER]), few),
+        ])  # fmt: skip
+    head = [f"student, {SIZES[0]} rows", "accuracy", "distilled, points"]
+    head += [f"{n} real rows instead, points" for n in SIZES[1:]]
+    head.append(f"the {TEACHER}, points")
+    seeds = len({record["seed"] for record in records})
+    return "\n\n".join(
+        [f"{len(tables)} tables, {seeds} seeds", markdown(head, rows), f"{versions()}"]
+    )
+
+
+def main():
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=output_file, help="default: curve.jsonl")
+    parser.add_argument("--seeds", type=positive, default=5, help="default: 5")
+    parser.add_argument("--n-jobs", type=int, default=-1, help="default: all cores")
+    parser.add_argument("--quick", action="store_true", help="two tables, one seed")
+    arguments = parser.parse_args()
+    tables, n_seeds = TABLES, arguments.seeds
+    if arguments.quick:
+        tables, n_seeds = TABLES[:2], 1
+    path = arguments.out or Path(
+        "curve_quick.jsonl" if arguments.quick else "curve.jsonl"
+    )
+    done = {(r["table"], r["seed"]) for r in resume(parser, path, is_result)}
+    tasks = [(table, seed) for table in tables for seed in range(n_seeds)]
+    work(run, [task for task in tasks if task not in done], path, arguments.n_jobs)
+    print(report(read(path, is_result)))
+
+
+if __name__ == "__main__":
+    main()
