@@ -161,8 +161,9 @@ class CooperativeDistiller(
 
     tol : float, default=0.0
         A student is kept if its score rises by more than this, and if it is not wrong
-        on more rows than before. One that is not is delivered as it was; what it has
-        learned goes on learning and teaching in further rounds.
+        on more held-out rows, by weight, than what was kept so far; between sites, on
+        a hundredth more. One that is not is delivered as it was; what it has learned
+        goes on learning and teaching in further rounds.
 
     scoring : str or callable, default="neg_log_loss"
         What the gate compares, and what picks the best student. Members without
@@ -274,10 +275,10 @@ class CooperativeDistiller(
     seen. In later rounds the decisions of earlier ones were made on the same rows, and
     the best of several rounds is chosen on them.
 
-    Nor may a student be wrong on more of the rows than before the round. Between sites
-    it is judged on held-out rows of all sites, each row the same, may be wrong on a
-    hundredth more, and may take rows of its own for a class that its site never saw, if
-    it gains more elsewhere (see the user guide).
+    Nor may a student be wrong on more of the held-out rows, by weight, than what was
+    kept so far. Between sites it is judged on held-out rows of all sites, each row the
+    same, may be wrong on a hundredth more, and may take rows of its own for a class
+    that its site never saw, if it gains more elsewhere (see the user guide).
     Models are asked about rows where these are, and a pseudo-sample is made from rows
     of one site. ``combine="stack"`` brings probabilities and labels of all sites
     together, "vote" and "best" only scores and temperatures.

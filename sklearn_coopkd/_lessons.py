@@ -24,6 +24,8 @@ from sklearn_coopkd._containers import (
 # Labels to which a teacher gives less than this are no part of a soft target: rows that
 # cost as much as others and teach nothing.
 MIN_SHARE = 0.02
+# Rounding that a probability may exceed 0 and 1 by.
+PROBA_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,14 @@ def make_samples(
     Of a teacher that sees some columns only (mask `columns`), the others stay: a
     generator with the parameter `immutable_features` is told so, and of what any makes
     they are put back, which its teacher does not notice. With `soft_targets` it is
-    asked once more, about all that succeeded, unless two classes leave nothing to ask.
+    asked once more, about all that succeeded; not if there are two classes and the
+    generator has said how sure the teacher is of one of them.
 
     Raises
     ------
     TypeError
         If the generator returns something else than GeneratedSamples in the container,
-        columns and dtypes of X.
+        columns and dtypes of X, with a mask and a probability for each row.
     """
     if columns is not None and columns.all():
         columns = None
@@ -100,7 +103,8 @@ def make_samples(
     target = np.zeros(is_label.shape)
     taught = np.flatnonzero(samples.success)
     own = samples.proba[taught][:, None]
-    if target.shape[1] == 2 and np.isfinite(own).all():
+    of_two = target.shape[1] == 2 and getattr(teacher, "is_complete", False)
+    if of_two and np.isfinite(own).all():
         target[taught] = np.where(is_label[taught], own, 1 - own)
     else:
         target[taught] = teacher.predict_proba(take_rows(samples.X, taught))
@@ -149,13 +153,23 @@ def _checked(made: Any, X: Any, name: str) -> Samples:
                 "`generator` must return a `report` of numbers; "
                 f"{name}.generate returned {value!r} for {key!r}."
             )
-    proba = np.asarray(getattr(made, "proba", None), dtype=float)
-    if proba.shape != success.shape:
+    return Samples(X_pseudo, success, dict(report), _checked_proba(made, success, name))
+
+
+def _checked_proba(made: Any, success: np.ndarray, name: str) -> np.ndarray:
+    """Probabilities that a generator returned, within 0 and 1."""
+    try:
+        proba = np.asarray(getattr(made, "proba", None), dtype=np.float64)
+    except (TypeError, ValueError):
+        proba = np.empty(0)
+    taught = proba[success] if proba.shape == success.shape else np.array([np.inf])
+    if (np.abs(taught - 0.5) > 0.5 + PROBA_TOLERANCE).any():
         raise TypeError(
-            "`generator` must return a `proba` per source row, NaN where the teacher "
-            f"was not asked; {name}.generate returned one of shape {proba.shape}."
+            "`generator` must return as `proba` the teacher's probability of each "
+            "source row's class, NaN where it was not asked; "
+            f"{name}.generate returned {getattr(made, 'proba', None)!r}."
         )
-    return Samples(X_pseudo, success, dict(report), proba)
+    return np.clip(proba, 0.0, 1.0)
 
 
 def hands_over_rows(generator: Any) -> bool:

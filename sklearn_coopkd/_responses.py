@@ -253,6 +253,11 @@ class Responder(ClassifierMixin, BaseEstimator):
     def classes_(self) -> np.ndarray:
         return self.classes
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the model knows exactly these classes: its answers add up to 1."""
+        return np.array_equal(getattr(self.estimator, "classes_", ()), self.classes)
+
     def predict_proba(self, X: Any) -> np.ndarray:
         if self.recorded is not None:
             return self.recorded

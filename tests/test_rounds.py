@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_iris
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -20,11 +20,13 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_coopkd import (
     CooperativeDistiller,
     GeneratedSamples,
+    QuintessentialGenerator,
     RawGenerator,
     _rounds,
 )
 from sklearn_coopkd._folds import Folds
 from sklearn_coopkd._lessons import Lesson, distinct, make_samples, spread
+from sklearn_coopkd._responses import Responder
 
 
 class Threshold(ClassifierMixin, BaseEstimator):
@@ -168,7 +170,52 @@ def test_a_frozen_teacher_says_what_it_would_answer(data, request):
     distiller = CooperativeDistiller(members, validation=None, random_state=0)
     lesson = distiller.fit(X, y).pseudo_samples_.tree
     assert len(lesson.y) > 5
-    np.testing.assert_allclose(lesson.target, frozen.predict_proba(lesson.X))
+    expected = frozen.predict_proba(lesson.X)
+    np.testing.assert_allclose(lesson.target, expected, atol=1e-12)
+
+
+def test_a_frozen_teacher_of_more_classes_says_what_is_left_of_them():
+    """What it gives to a class that the table does not have is nobody's."""
+    X, y = load_iris(return_X_y=True)
+    two = y > 0
+    frozen = GaussianNB(var_smoothing=0.5).fit(X, y)
+    members = [
+        ("frozen", FrozenEstimator(frozen)),
+        ("tree", DecisionTreeClassifier(max_depth=1)),
+    ]
+    distiller = CooperativeDistiller(members, validation=None, random_state=0)
+    lesson = distiller.fit(X[two], y[two]).pseudo_samples_.tree
+    assert len(lesson.y) > 0
+    expected = frozen.predict_proba(lesson.X)[:, 1:]
+    assert expected.sum(axis=1).max() < 0.999
+    np.testing.assert_allclose(lesson.target, expected, atol=1e-12)
+
+
+class Counted(GaussianNB):
+    """Counts how often it is asked."""
+
+    n_calls = 0
+
+    def predict_proba(self, X):
+        type(self).n_calls += 1
+        return super().predict_proba(X)
+
+
+def test_two_classes_need_no_call_for_the_target():
+    X, y = load_iris(return_X_y=True)
+    calls = []
+    for labels in (y, y > 0):
+        for soft_targets in (False, True):
+            Counted.n_calls = 0
+            teacher = Responder(Counted().fit(X, labels), np.unique(labels))
+            QuintessentialGenerator().generate(teacher, X, labels, X, labels)
+            n_search, Counted.n_calls = Counted.n_calls, 0
+            make_samples(
+                QuintessentialGenerator(), teacher, X, labels, X, labels, 0,
+                soft_targets=soft_targets,
+            )  # fmt: skip
+            calls.append(Counted.n_calls - n_search)
+    assert calls == [0, 1, 0, 0]
 
 
 def test_small_shares_are_left_out_and_the_label_never():
@@ -400,8 +447,9 @@ def test_accepted_students_improve_by_more_than_tol(cancer):
         ("tree", DecisionTreeClassifier(random_state=0)),
         ("bayes", GaussianNB()),
     ]
+    # by accuracy a better score and fewer wrong answers are one thing; gains here are
+    # hundredths: 0.012 accepts some of those above 0
     for tol in (0.0, 0.012):
-        # by accuracy a better score and fewer wrong answers are one thing
         distiller = CooperativeDistiller(
             members, scoring="accuracy", tol=tol, max_iter=2, random_state=0
         )
@@ -414,17 +462,21 @@ def test_accepted_students_improve_by_more_than_tol(cancer):
         )
 
 
-def test_scores_of_the_gate_are_those_of_a_fit_without_the_fold(cancer):
-    """The gate's score equals that of an ungated fit on the other folds' rows.
+def test_the_gate_judges_a_fit_without_the_fold(cancer):
+    """Its scores and verdicts are those of ungated fits on the other folds' rows.
 
     Independent of the cache: with folds given as the remaining ones, the method is
-    run from scratch on the rows outside fold f and scored on f.
+    run from scratch on the rows outside fold f and judged on f.
     """
     X, y = cancer
-    members = [("bayes", GaussianNB()), ("logistic", LogisticRegression(C=0.01))]
+    members = [
+        ("bayes", GaussianNB()),
+        ("logistic", LogisticRegression(C=0.01)),
+        ("tree", DecisionTreeClassifier(random_state=0)),
+    ]
     splits = list(StratifiedKFold(3).split(X, y))
     gated = CooperativeDistiller(members, cv=splits, random_state=0).fit(X, y)
-    after, weight = np.zeros((3, 2)), np.zeros(3)
+    score, wrong = np.zeros((2, 2, 3))  # before and after, by member
     for f, (train, test) in enumerate(splits):
         others = [g for g in range(3) if g != f]
         position = {row: k for k, row in enumerate(train)}
@@ -438,12 +490,20 @@ def test_scores_of_the_gate_are_those_of_a_fit_without_the_fold(cancer):
         ungated = CooperativeDistiller(
             members, cv=inner, validation=None, combine="vote", random_state=0
         ).fit(X[train], y[train])
-        weight[f] = len(test)
-        for j, student in enumerate(ungated.estimators_):
-            after[f, j] = -log_loss(y[test], student.predict_proba(X[test]))
-    expected = np.average(after, axis=0, weights=weight)
-    found = [record["score_after"] for record in gated.history_]
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+        pairs = ungated.initial_estimators_, ungated.estimators_
+        for k, models in enumerate(pairs):
+            for j, model in enumerate(models):
+                proba = model.predict_proba(X[test])
+                score[k, j] -= log_loss(y[test], proba) * len(test) / len(y)
+                wrong[k, j] += (model.predict(X[test]) != y[test]).sum()
+    for k, key in enumerate(["score_before", "score_after"]):
+        found = [record[key] for record in gated.history_]
+        np.testing.assert_allclose(found, score[k], rtol=1e-6)
+    rises, is_harmed = score[1] > score[0], wrong[1] > wrong[0]
+    accepted = [record["accepted"] for record in gated.history_]
+    assert accepted == (rises & ~is_harmed).tolist()
+    assert (rises & is_harmed).any()
+    assert any(accepted)
 
 
 @pytest.mark.parametrize("last", [1.0, -2.0])
@@ -535,16 +595,24 @@ def test_success_must_be_a_mask():
         hand_distiller().set_params(generator=Nothing()).fit(X_HAND, Y_HAND)
 
 
-class Brief(Shift):
-    """Says one probability for all rows."""
+class Says(Shift):
+    """Says something else than probabilities, one for each row."""
+
+    def __init__(self, proba=0.8):
+        self.proba = proba
 
     def generate(self, teacher, X, y, X_pool, y_pool, *, random_state=None):
-        return replace(super().generate(teacher, X, y, X_pool, y_pool), proba=0.8)
+        return replace(
+            super().generate(teacher, X, y, X_pool, y_pool), proba=self.proba
+        )
 
 
-def test_there_must_be_a_proba_for_each_row():
-    with pytest.raises(TypeError, match=r"a `proba` per source row.*Brief.*shape \(\)"):
-        hand_distiller().set_params(generator=Brief()).fit(X_HAND, Y_HAND)
+@pytest.mark.parametrize("proba", [0.8, "sure", None, [7.0], [-0.1]])
+def test_there_must_be_a_proba_for_each_row(proba):
+    X, y = X_HAND[:1], Y_HAND[:1]
+    teacher = Threshold(0).fit(X_HAND, Y_HAND)
+    with pytest.raises(TypeError, match=r"`generator` must return as `proba`.*Says"):
+        make_samples(Says(proba), teacher, X, y, X_HAND, Y_HAND, 0)
 
 
 def test_ungated_rounds_end_when_nothing_is_new():

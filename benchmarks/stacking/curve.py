@@ -4,9 +4,9 @@
     python benchmarks/stacking/curve.py --quick   two of them, one seed
 
 The small list of `lists.py` is fitted with the first rows of a shuffled table, twice as
-many, and so on, and distilled on the fewest. More real rows than there are is the most
-that a teacher could be worth: where they add little, so must it. Results are lines of
-JSON in `--out`; started again, it goes on where it was stopped.
+many, and so on, and distilled on the fewest: a yardstick for what a student gains, in
+accuracy and log-loss. Results are lines of JSON in `--out`; started again, it goes on
+where it was stopped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 from lists import DEPLOYED, members_and_rows
-from report import markdown, points
+from report import markdown, points, ratio
+from run import scores
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
@@ -40,11 +41,11 @@ TEACHER = "forest"  # the strong one of the list
 
 def is_result(record):
     """Whether a record is one of this script."""
-    return record.get("benchmark") == "curve"
+    return record.get("benchmark") == "curve" and record["sizes"] == list(SIZES)
 
 
 def run(table, seed):
-    """Accuracy of every member with more and more rows, and of students with few."""
+    """Scores of every member with more and more rows, and of students with few."""
     warnings.simplefilter("ignore")
     X, y = load(table, MAX_ROWS)
     X_train, X_test, y_train, y_test = train_test_split(
@@ -56,19 +57,25 @@ def run(table, seed):
             members, rows, rows_test = members_and_rows(
                 "small", X_train.iloc[:n], X_test, seed
             )
+            classes = np.unique(y_train[:n])
+
+            def judged(model, rows_test=rows_test, classes=classes):
+                return scores(model.predict_proba(rows_test), y_test, classes)
+
             alone[str(n)] = {
-                name: float(clone(m).fit(rows, y_train[:n]).score(rows_test, y_test))
-                for name, m in members
+                name: judged(clone(model).fit(rows, y_train[:n]))
+                for name, model in members
             }
             if n == SIZES[0]:
                 distiller = CooperativeDistiller(members, random_state=seed)
                 distiller.fit(rows, y_train[:n])
                 students = distiller.named_estimators_.items()
-                taught = {m: float(s.score(rows_test, y_test)) for m, s in students}
+                taught = {name: judged(student) for name, student in students}
     return {
         "benchmark": "curve",
         "table": table,
         "seed": seed,
+        "sizes": SIZES,
         "alone": alone,
         "taught": taught,
     }
@@ -78,27 +85,32 @@ def report(records):
     """Markdown: means over tables of means over seeds."""
     tables = sorted({record["table"] for record in records})
 
-    def each(get):
-        return np.array(
-            [np.mean([get(r) for r in records if r["table"] == t]) for t in tables]
-        )
-
-    rows = []
-    first = str(SIZES[0])
-    for name in DEPLOYED:
-        few = each(lambda r, m=name: r["alone"][first][m])
-        more = [
-            points(each(lambda r, m=name, n=n: r["alone"][str(n)][m]), few)
-            for n in SIZES[1:]
-        ]
-        rows.append([
-            name, f"{100 * few.mean():.1f} %",
-            points(each(lambda r, m=name: r["taught"][m]), few), *more,
-            points(each(lambda r: r["alone"][first][TEACHER]), few),
+    def each(get, name, key):
+        """One value a table."""
+        return np.array([
+            np.mean([get(r)[name][key] for r in records if r["table"] == table])
+            for table in tables
         ])  # fmt: skip
-    head = [f"student, {SIZES[0]} rows", "accuracy", "distilled, points"]
-    head += [f"{n} real rows instead, points" for n in SIZES[1:]]
-    head.append(f"the {TEACHER}, points")
+
+    def alone(n):
+        return lambda record: record["alone"][str(n)]
+
+    few = alone(SIZES[0])
+    others = [lambda record: record["taught"], *map(alone, SIZES[1:])]
+    rows = []
+    for name in DEPLOYED:
+        base = each(few, name, "accuracy")
+        row = [name, f"{100 * base.mean():.1f} %"]
+        row += [points(each(get, name, "accuracy"), base) for get in others]
+        row.append(points(each(few, TEACHER, "accuracy"), base))
+        rows.append(row)
+        base = each(few, name, "log_loss")
+        row = [f"{name}, log-loss", f"{base.mean():.3f}"]
+        row += [ratio(each(get, name, "log_loss"), base) for get in others]
+        row.append(ratio(each(few, TEACHER, "log_loss"), base))
+        rows.append(row)
+    head = [f"{SIZES[0]} rows", "alone", "distilled"]
+    head += [f"{n} real rows" for n in SIZES[1:]] + [f"the {TEACHER}, {SIZES[0]} rows"]
     seeds = len({record["seed"] for record in records})
     return "\n\n".join(
         [f"{len(tables)} tables, {seeds} seeds", markdown(head, rows), f"{versions()}"]

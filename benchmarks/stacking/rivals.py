@@ -7,6 +7,8 @@ member learn what the fitted stack says of made-up rows, as probabilities.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
@@ -17,9 +19,10 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_coopkd._combination import as_columns
+from sklearn_coopkd._containers import concat_rows
 from sklearn_coopkd._final import PooledLogisticRegression
 from sklearn_coopkd._fitting import weight_keyword
-from sklearn_coopkd._lessons import MIN_SHARE
+from sklearn_coopkd._lessons import Lesson, spread
 from sklearn_coopkd._responses import apply_temperature, fit_temperature
 
 # Caruana et al. 2004 add models until nothing improves; 50 draws with replacement is
@@ -114,25 +117,32 @@ def munged(X, seed, swap=0.5):
 def one_way(members, teacher, X, y, seed):
     """Members fitted with the rows and as many munged ones, as a teacher sees these.
 
-    Soft targets as ours: a made row is there once for each label, weighted by the
-    teacher's probability; members that take no weights learn its label. Every member
+    Soft targets as ours: a made row is there once for each label that the teacher gives
+    a share, weighted by it; members that take no weights learn its label. Every member
     is kept, as ours are without a gate.
     """
     X_made = munged(X, seed)
     proba = teacher.predict_proba(X_made)
-    share = np.where(proba < MIN_SHARE, 0.0, proba)
-    of_row, of_class = np.nonzero(share)
-    weight = np.concatenate([
-        np.ones(len(y)), share[of_row, of_class] / share.sum(axis=1)[of_row]
-    ])  # fmt: skip
-    hard = np.arange(len(y)), proba.argmax(axis=1)
-    join = pd.concat if isinstance(X, pd.DataFrame) else np.vstack
+    nobody = np.zeros(len(proba), dtype=int)
+    hard = Lesson(
+        X=X_made,
+        y=teacher.classes_[proba.argmax(axis=1)],
+        weight=np.ones(len(proba)),
+        teacher=nobody,
+        source=nobody,
+        round=nobody,
+    )
+    soft = spread(replace(hard, target=proba), teacher.classes_)
     fitted = []
     for _, model in members:
         keyword = weight_keyword(model)
-        rows, codes = hard if keyword is None else (of_row, of_class)
-        made = X_made.iloc[rows] if isinstance(X, pd.DataFrame) else X_made[rows]
-        params = {} if keyword is None else {keyword: weight}
-        y_all = np.concatenate([y, teacher.classes_[codes]])
-        fitted.append(clone(model).fit(join([X, made]), y_all, **params))
+        lesson = hard if keyword is None else soft
+        weight = np.concatenate([np.ones(len(y)), lesson.weight])
+        fitted.append(
+            clone(model).fit(
+                concat_rows([X, lesson.X]),
+                np.concatenate([y, lesson.y]),
+                **({} if keyword is None else {keyword: weight}),
+            )
+        )
     return fitted

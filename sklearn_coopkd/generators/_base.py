@@ -32,7 +32,8 @@ class GeneratedSamples:
 
     proba : ndarray of shape (n_samples,)
         The teacher's probability of the true class at `X_pseudo`; NaN if it was not
-        asked.
+        asked. With soft targets and two classes it is what is taught; otherwise, and
+        where one is NaN, the teacher is asked.
 
     report : dict
         Numbers that the generator wants to report. Where several calls are reported

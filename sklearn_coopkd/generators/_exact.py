@@ -22,20 +22,23 @@ MAX_BOX_CELLS = 4_000_000
 FIRST_LEAVES = 256
 
 
-def offer_exact(search, teacher):
-    """Offer the nearest sufficient row for each source, if the teacher is readable."""
-    rows = np.flatnonzero(~search.saturated & (search.y_idx >= 0))
-    if search.rows.is_sparse or search.rows.whole.any() or not len(rows):
-        return
+def exact_finder(rows, teacher):
+    """What finds the nearest sufficient rows; None if the teacher cannot be read."""
+    if rows.is_sparse or rows.whole.any():
+        return None
+    if getattr(teacher, "n_features_in_", None) != rows.Z.shape[1]:
+        return None
     if isinstance(teacher, DecisionTreeClassifier):
-        find = _nearest_boxes
-    elif isinstance(teacher, LinearClassifierMixin) and len(teacher.classes_) == 2:
-        if sparse.issparse(teacher.coef_):
-            return
-        find = _nearest_half_space
-    else:
-        return
-    if getattr(teacher, "n_features_in_", None) != search.rows.Z.shape[1]:
+        return _nearest_boxes
+    if isinstance(teacher, LinearClassifierMixin) and len(teacher.classes_) == 2:
+        return None if sparse.issparse(teacher.coef_) else _nearest_half_space
+    return None
+
+
+def offer_exact(search, teacher, find):
+    """Offer what a finder finds for each source that can gain."""
+    rows = np.flatnonzero(~search.saturated & (search.y_idx >= 0))
+    if not len(rows):
         return
     found, Z = find(search, teacher, rows)
     if len(found):

@@ -29,7 +29,7 @@ from sklearn_coopkd._containers import (
 from sklearn_coopkd._reports import join_reports
 from sklearn_coopkd._responses import unwrapped
 from sklearn_coopkd.generators._base import GeneratedSamples, check_call
-from sklearn_coopkd.generators._exact import offer_exact
+from sklearn_coopkd.generators._exact import exact_finder, offer_exact
 from sklearn_coopkd.generators._neighbors import (
     Anchors,
     Neighborhood,
@@ -225,9 +225,13 @@ class QuintessentialGenerator(BaseEstimator):
     def _generate_block(self, asked, anchors, X, y):
         decoder = Decoder(anchors.codec, X)
         rows = Neighborhood(anchors, decoder.Z, y)
-        search = Search(asked, rows, decoder, self.alpha, self.n_neighbors)
-        if self.method == "swap":
-            offer_exact(search, unwrapped(asked.teacher))
+        model = unwrapped(asked.teacher)
+        find = exact_finder(rows, model) if self.method == "swap" else None
+        search = Search(
+            asked, rows, decoder, self.alpha, self.n_neighbors, find is None
+        )
+        if find is not None:
+            offer_exact(search, model, find)
         pairs = search.pair_with_anchors(np.flatnonzero(~search.solved))
         # each method serves what the other leaves: a teacher with steps may be sure at
         # the very values of an anchor alone, or between them alone

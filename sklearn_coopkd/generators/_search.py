@@ -70,17 +70,25 @@ class Search:
 
     n_neighbors : int
         Anchors for each source.
+
+    needs_anchors : bool
+        Whether all sources will be paired with anchors: then the teacher is asked about
+        both in one call, which costs a pipeline less than two.
     """
 
-    def __init__(self, asked, rows, decoder, alpha, n_neighbors):
+    def __init__(self, asked, rows, decoder, alpha, n_neighbors, needs_anchors):
         self.asked, self.rows, self.decoder = asked, rows, decoder
         self.n_neighbors = n_neighbors
         asked.check_kind(rows.y, "y")
         self.y_idx = asked.index(rows.y)
         self.teacher_rows = self.n_fallback = self.n_close = self.n_copies = 0
         everyone = np.arange(len(rows.y))
-        self.near, self.distance = rows.nearest(everyone, 2 * n_neighbors)
-        self.proba = self._ask_first()
+        self.nearest = None
+        if needs_anchors:
+            self.nearest = rows.nearest(everyone, 2 * n_neighbors)
+            self.proba = self._ask_with_anchors(self.nearest[0])
+        else:
+            self.proba = self.ask_for(everyone, rows.Z)
         self.saturated = 1 - self.proba <= MIN_DOUBT
         target = self.proba + alpha * (1 - self.proba)
         self.target = np.where(self.saturated, 1 - MIN_DOUBT, target)
@@ -101,13 +109,10 @@ class Search:
             self.rows.Z_pool[new], self.asked.pool_idx[new], new
         )
 
-    def _ask_first(self):
-        """The same for the sources and what is near them, in one call for both.
-
-        A call of a pipeline costs more than many of its rows. Returns that of sources.
-        """
+    def _ask_with_anchors(self, near):
+        """Teacher's probability of the sources' classes; remembered of the anchors."""
         rows = self.rows
-        new = self._not_asked(np.unique(self.near[self.near >= 0]))
+        new = self._not_asked(np.unique(near[near >= 0]))
         both = [rows.Z_pool[new], rows.Z]
         proba = self._ask(
             sparse.vstack(both, format="csr") if rows.is_sparse else np.vstack(both),
@@ -173,7 +178,11 @@ class Search:
         The teacher is asked about the nearest candidates alone; about the whole pool
         only if these do not suffice.
         """
-        near, distance = self.near[sources], self.distance[sources]
+        if self.nearest is None:
+            near, distance = self.rows.nearest(sources, 2 * self.n_neighbors)
+            self.ask_anchors(np.unique(near[near >= 0]))
+        else:
+            near, distance = (of_all[sources] for of_all in self.nearest)
         pool_proba = self.asked.pool_proba
         target = self.target[sources][:, None]
         reaches = pool_proba[near] >= target
