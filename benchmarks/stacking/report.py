@@ -341,7 +341,7 @@ def figures(records, folder):
             label_fmt_right="{label} ({rank:.1f})",
         )  # fmt: skip
         axes.set_title(f"mean rank in log-loss, {name} members, {len(results)} tables")
-        figure.savefig(folder / f"stacking_ranks_{name}.svg")
+        figure.savefig(folder / f"stacking_ranks_{name}.png", dpi=150)
         plt.close(figure)
 
         accuracy = 100 * np.subtract(*results.methods("ours", BASE, "accuracy"))
@@ -359,7 +359,7 @@ def figures(records, folder):
             axes.set_xlabel(label)
         both[0].invert_yaxis()
         figure.suptitle(f"distiller against stacking, {name} members")
-        figure.savefig(folder / f"stacking_tables_{name}.svg")
+        figure.savefig(folder / f"stacking_tables_{name}.png", dpi=150)
         plt.close(figure)
 
 
