@@ -201,12 +201,13 @@ def taught(results, names):
             ratio(*loss), better(*loss, "log_loss"), worst(results, kind, names),
         ])  # fmt: skip
     for name in names:
-        accuracy = results.model(name, "students", "members", "accuracy")
-        loss = results.model(name, "students", "members", "log_loss")
-        rows.append([
-            name, points(*accuracy), better(*accuracy, "accuracy"), ratio(*loss),
-            better(*loss, "log_loss"), worst(results, "students", [name]),
-        ])  # fmt: skip
+        for kind, label in (("students", name), ("one-way", f"{name}, one-way")):
+            accuracy = results.model(name, kind, "members", "accuracy")
+            loss = results.model(name, kind, "members", "log_loss")
+            rows.append([
+                label, points(*accuracy), better(*accuracy, "accuracy"), ratio(*loss),
+                better(*loss, "log_loss"), worst(results, kind, [name]),
+            ])  # fmt: skip
     return markdown(
         ["against the members", METRICS["accuracy"], "better / worse",
          METRICS["log_loss"], "better / worse",
