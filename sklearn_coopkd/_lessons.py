@@ -166,8 +166,9 @@ def _checked_proba(made: Any, success: np.ndarray, name: str) -> np.ndarray:
     if (np.abs(taught - 0.5) > 0.5 + PROBA_TOLERANCE).any():
         raise TypeError(
             "`generator` must return as `proba` the teacher's probability of each "
-            "source row's class, NaN where it was not asked; "
-            f"{name}.generate returned {getattr(made, 'proba', None)!r}."
+            f"source row's class: {len(success)} numbers from 0 to 1, NaN where it was "
+            f"not asked. {name}.generate returned an array of shape "
+            f"{np.shape(getattr(made, 'proba', None))}, or numbers beyond these."
         )
     return np.clip(proba, 0.0, 1.0)
 
