@@ -158,8 +158,9 @@ def _checked(made: Any, X: Any, name: str) -> Samples:
 
 def _checked_proba(made: Any, success: np.ndarray, name: str) -> np.ndarray:
     """Probabilities that a generator returned, within 0 and 1."""
+    found: Any = getattr(made, "proba", None)
     try:
-        proba = np.asarray(getattr(made, "proba", None), dtype=np.float64)
+        proba = np.asarray(found, dtype=np.float64)
     except (TypeError, ValueError):
         proba = np.empty(0)
     taught = proba[success] if proba.shape == success.shape else np.array([np.inf])
@@ -168,7 +169,7 @@ def _checked_proba(made: Any, success: np.ndarray, name: str) -> np.ndarray:
             "`generator` must return as `proba` the teacher's probability of each "
             f"source row's class: {len(success)} numbers from 0 to 1, NaN where it was "
             f"not asked. {name}.generate returned an array of shape "
-            f"{np.shape(getattr(made, 'proba', None))}, or numbers beyond these."
+            f"{np.shape(found)}, or numbers beyond these."
         )
     return np.clip(proba, 0.0, 1.0)
 
