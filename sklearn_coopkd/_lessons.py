@@ -169,7 +169,7 @@ def _checked_proba(made: Any, success: np.ndarray, name: str) -> np.ndarray:
             "`generator` must return as `proba` the teacher's probability of each "
             f"source row's class: {len(success)} numbers from 0 to 1, NaN where it was "
             f"not asked. {name}.generate returned an array of shape "
-            f"{np.shape(found)}, or numbers beyond these."
+            f"{np.asarray(found, dtype=object).shape}, or numbers beyond these."
         )
     return np.clip(proba, 0.0, 1.0)
 
