@@ -48,9 +48,8 @@ class Lessons:
         those who do not have the owner's table.
 
     report : dict
-        What the generator reports (of merged lessons added up; of drawn samples that
-        of all), and "n_deficient", the rows that the student got
-        wrong.
+        What the generator reports, and "n_deficient", the rows that the student needed
+        help with. Merged lessons have the sums; `capped` leaves it as it is.
     """
 
     X: Any

@@ -5,6 +5,7 @@ import datetime
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from conftest import printed_in_two_processes
 from scipy import sparse
@@ -54,8 +55,6 @@ def codec_of(column):
 
 @pytest.mark.parametrize("dtype", ["Float64", "double[pyarrow]"])
 def test_nan_and_na_stay_apart_in_pandas(dtype):
-    if dtype == "double[pyarrow]":
-        pytest.importorskip("pyarrow")
     column = pd.array([1.0, 2.0, 3.0, 4.0], dtype=dtype)
     column[1] = pd.NA
     pool = pd.DataFrame({"a": [3.0, 4.0, 5.0, 6.0], "c": column})
@@ -140,7 +139,6 @@ def test_dates_stay(column):
     ["date32[day]", "time64[us]", "duration[s]", "timestamp[s]", "timestamp[us, UTC]"],
 )
 def test_dates_of_arrow_stay(name):
-    pa = pytest.importorskip("pyarrow")
     types = {
         "date32[day]": pa.date32(),
         "time64[us]": pa.time64("us"),
@@ -177,8 +175,6 @@ def test_free_text_is_told_whatever_its_first_rows_hold():
 
 @pytest.mark.parametrize("dtype", ["Float32", "float[pyarrow]", "float32"])
 def test_single_precision_is_settled(dtype):
-    if "pyarrow" in dtype:
-        pytest.importorskip("pyarrow")
     pool = pd.DataFrame({"a": pd.Series([3.1, 4.2, 5.3]).astype(dtype)})
     X = pd.DataFrame({"a": pd.Series([0.1, 0.2]).astype(dtype)})
     made = generate(X, pool)

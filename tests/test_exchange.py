@@ -219,7 +219,6 @@ def test_nothing_to_teach(sites):
 
 
 def test_three_processes_that_never_read_each_others_rows(tmp_path):
-    pytest.importorskip("skops")
     script = Path(__file__).parents[1] / "docs" / "examples" / "three_sites.py"
     done = subprocess.run(
         [sys.executable, script, tmp_path / "sites"],
