@@ -45,6 +45,7 @@ from sklearn_coopkd._compat import (
 from sklearn_coopkd._containers import (
     as_table,
     copy_table,
+    is_array_with_gaps,
     n_rows,
     resolve_columns,
     take_columns,
@@ -72,9 +73,10 @@ from sklearn_coopkd._scoring import make_fold_scorer, routable_scorer
 from sklearn_coopkd._sites import make_sites, one_table
 from sklearn_coopkd.generators import QuintessentialGenerator
 
-# Rounds on one table, and between sites, where a model lacks what no single round
-# brings; see docs/benchmarks.md.
+# On one table, and between sites, where a model lacks what no single round brings, and
+# is taught what it gets wrong alone; see docs/benchmarks.md.
 AUTO_MAX_ITER = (1, 3)
+AUTO_DEFICIENCY = ("margin", "error")
 
 
 def _final_has(method):
@@ -126,9 +128,10 @@ class CooperativeDistiller(
         What `predict` uses: a final estimator on the students' out-of-sample outputs,
         the mean of their probabilities, or the single student with the best score.
 
-    deficiency : {"error", "margin"}, default="error"
-        Rows that a student is taught: those it gets wrong out of sample, or also
-        those on which a peer gives the true class at least 0.1 more probability.
+    deficiency : {"error", "margin", "auto"}, default="auto"
+        Rows that a student is taught: those it gets wrong out of sample ("error"), or
+        also those on which a peer gives the true class at least 0.1 more probability
+        ("margin"). "auto": "error" between sites, else "margin".
 
     peer_selection : {"all", "best"} or object, default="all"
         Who teaches a row: all peers that get it right, as in the paper, or the surest
@@ -140,9 +143,11 @@ class CooperativeDistiller(
         with the method `generate` of that class, `get_params` and `set_params`.
 
     soft_targets : bool or "auto", default="auto"
-        Whether a student learns the teacher's probabilities at a pseudo-sample, which
-        is then a row for each label with at least 0.02, weighted by it, or the true
-        label alone. "auto": on one table; between sites, where a student lacks whole
+        Whether a student learns probabilities, or labels alone: at a pseudo-sample
+        those of its teacher; at its own rows, on one table, a quarter of the label and
+        three quarters of what all members together answer out of sample (see the
+        notes). A row is then there once for each label with at least 0.02, weighted
+        by it. "auto": on one table; between sites, where a student lacks whole
         classes, the labels teach more. Members whose `fit` is given no weights
         (pipelines that request none among them), searches, and those that balance
         their classes by counting rows learn the labels in any case.
@@ -256,6 +261,10 @@ class CooperativeDistiller(
         teacher's probabilities, shape (n_samples, n_classes); None if the student
         learned labels).
 
+    soft_labels_ : :class:`~sklearn.utils.Bunch`
+        For each student: what it was told of its own rows, shape (n_samples,
+        n_classes), NaN where it was not fitted with a row; None if it learned labels.
+
     scores_ : ndarray of shape (n_estimators,)
         Out-of-sample score of each student by `scoring`; without a gate that of the
         members before teaching. Between sites of answers that are calibrated first.
@@ -283,9 +292,14 @@ class CooperativeDistiller(
     of one site. ``combine="stack"`` brings probabilities and labels of all sites
     together, "vote" and "best" only scores and temperatures.
 
-    Without a gate the final estimator is fitted on the answers of the students of the
-    round before the last (with one round, of the members before teaching): those of
-    the last round would cost as much as the gate.
+    On one table a student is also told how doubtful its own rows are: by the members'
+    answers, each of a model that was not fitted with the row, calibrated by
+    temperature and pooled by their weighted geometric mean (the logarithmic opinion
+    pool). Between sites nobody pools answers about rows of several owners.
+
+    Without a gate the stack is one of the students of the round before the last (with
+    one round, of the members before teaching): what the last round's answer out of
+    sample would cost as much as the gate. ``combine="vote"`` asks the last round's.
 
     Members of which a fold leaves only one class stand aside for that fold: a constant
     prediction takes their place.
@@ -319,7 +333,7 @@ class CooperativeDistiller(
         "estimators": [list],
         "final_estimator": [None, HasMethods("fit")],
         "combine": [StrOptions({"stack", "vote", "best"})],
-        "deficiency": [StrOptions({"error", "margin"})],
+        "deficiency": [StrOptions({"error", "margin", "auto"})],
         "peer_selection": [StrOptions(set(PEER_SELECTIONS)), HasMethods("select")],
         "generator": [None, HasMethods("generate")],
         "soft_targets": ["boolean", StrOptions({"auto"})],
@@ -347,7 +361,7 @@ class CooperativeDistiller(
         final_estimator=None,
         *,
         combine="stack",
-        deficiency="error",
+        deficiency="auto",
         peer_selection="all",
         generator=None,
         soft_targets="auto",
@@ -493,7 +507,11 @@ class CooperativeDistiller(
             sample_weight=sample_weight,
             folds=folds,
             sites=ownership,
-            deficiency=self.deficiency,
+            deficiency=(
+                AUTO_DEFICIENCY[sites is not None]
+                if self.deficiency == "auto"
+                else self.deficiency
+            ),
             peer_selection=self._component(self.peer_selection, PEER_SELECTIONS),
             generator=(
                 QuintessentialGenerator()
@@ -634,6 +652,7 @@ class CooperativeDistiller(
     def _store(self, result, names, all_estimators, X):
         self.estimators_ = result.students
         self.initial_estimators_ = result.initial
+        self._answering = result.answering
         fitted = dict(zip(result.names, result.students))
         self.named_estimators_ = Bunch(
             **{name: fitted.get(name, "drop") for name in names}
@@ -659,6 +678,7 @@ class CooperativeDistiller(
                 round=none if lesson is None else lesson.round,
                 target=None if lesson is None else lesson.target,
             )
+        self.soft_labels_ = Bunch(**dict(zip(result.names, result.soft_labels)))
 
     def _final(self, classes=None):
         """The final estimator, not fitted; the default one for these classes."""
@@ -701,6 +721,10 @@ class CooperativeDistiller(
         check_is_fitted(self)
         X = as_table(X)
         validate_data(self, X, skip_check_array=True, reset=False)
+        if self.combine == "best" and is_array_with_gaps(X):
+            # what any member refuses is an error, whichever is the best
+            for i in range(len(self.estimators_)):
+                self._ask(self.estimators_, i, X)
         return X
 
     def _seen(self, X, i):
@@ -711,17 +735,15 @@ class CooperativeDistiller(
     def _ask(self, estimators, i, X):
         return class_proba(estimators[i], self._seen(X, i), self.classes_)
 
-    def _ask_calibrated(self, X):
-        """Probabilities of students, and of changed members before, calibrated."""
-        return self._calibration.apply(
-            lambda i: self._ask(self.estimators_, i, X),
-            lambda i: self._ask(self.initial_estimators_, i, X),
-        )
-
     def _final_input(self, X):
         """What the final estimator sees."""
         check_is_fitted(self, "final_estimator_")
-        return as_columns(self._ask_calibrated(self._checked(X)))
+        X = self._checked(X)
+        probas = self._calibration.stacked(
+            lambda i: self._ask(self._answering, i, X),
+            lambda i: self._ask(self.initial_estimators_, i, X),
+        )
+        return as_columns(probas)
 
     def _student_proba(self, X, i):
         """Probabilities of student i as it gives them; decision values calibrated."""
@@ -823,7 +845,7 @@ class CooperativeDistiller(
         X = self._checked(X)
         if self.combine == "best":
             return self._student_proba(X, self.best_index_)
-        return self._calibration.mean(self._ask_calibrated(X))
+        return self._calibration.mean(lambda i: self._ask(self.estimators_, i, X))
 
     @available_if(_final_has("predict_proba"))
     def predict_log_proba(self, X):

@@ -56,7 +56,7 @@ from sklearn_coopkd._reports import join_reports
 from sklearn_coopkd._responses import (
     Responder,
     correct_rows,
-    true_class_confidence,
+    calibrated,
 )
 from sklearn_coopkd._transport import (
     Lessons,
@@ -194,7 +194,7 @@ def make_lessons(
     for k, models in enumerate((teachers, students)):
         for part, fitted in models:
             proba[k, part] = fitted.answers(part)
-    confidence = true_class_confidence(proba, y_idx, weight)
+    confidence = calibrated(proba, y_idx, weight)[:, np.arange(len(y_idx)), y_idx]
     wanted = deficient_rows(proba, confidence, y_idx, deficiency)[1]
     if weight is not None:  # a row without weight is as good as absent
         wanted &= weight > 0

@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_coopkd._pool import fit_pool, log_pool
 from sklearn_coopkd._responses import PROBA_FLOOR
-
-# Penalty that holds a member's weight in the pool at one share, in units of log-loss
-# summed over rows: with few rows the pool is the plain geometric mean.
-SHRINKAGE = 10.0
 
 
 class PooledLogisticRegression(ClassifierMixin, BaseEstimator):
@@ -73,39 +69,19 @@ class PooledLogisticRegression(ClassifierMixin, BaseEstimator):
         """
         self.logistic_ = LogisticRegression(max_iter=1000).fit(X, y, sample_weight)
         self.classes_ = self.logistic_.classes_
-        log_proba = self._log_proba(X)
-        rows, y_idx = np.arange(len(y)), np.searchsorted(self.classes_, y)
-        weight = np.ones(len(y))
-        if sample_weight is not None:
-            weight = np.asarray(sample_weight, dtype=np.float64)
-        share = 1.0 / len(log_proba)
-
-        def loss(pool_weights):
-            pooled = log_softmax(np.tensordot(pool_weights, log_proba, 1), axis=1)
-            excess = np.exp(pooled)
-            excess[rows, y_idx] -= 1.0
-            gradient = np.einsum("mnk,nk->m", log_proba, excess * weight[:, None])
-            off = pool_weights - share
-            return (
-                SHRINKAGE * off @ off - weight @ pooled[rows, y_idx],
-                2 * SHRINKAGE * off + gradient,
-            )
-
-        start = np.full(len(log_proba), share)
-        found = minimize(loss, start, jac=True, bounds=[(0.0, None)] * len(start))
-        self.pool_weights_ = found.x
+        y_idx = np.searchsorted(self.classes_, y)
+        self.pool_weights_ = fit_pool(self._proba(X), y_idx, sample_weight)
         return self
 
-    def _log_proba(self, X):
-        """Logarithms of the members' probabilities, (n_members, n_rows, n_classes)."""
+    def _proba(self, X):
+        """The members' probabilities, (n_members, n_rows, n_classes)."""
         X = np.asarray(X, dtype=np.float64)
         labels = self.classes_ if self.classes is None else np.asarray(self.classes)
         if len(labels) == 2:
             proba = np.stack([1.0 - X, X], axis=2).transpose(1, 0, 2)
         else:
             proba = X.reshape(len(X), -1, len(labels)).transpose(1, 0, 2)
-        proba = proba[:, :, np.isin(labels, self.classes_)]
-        return np.log(np.maximum(proba, PROBA_FLOOR))
+        return proba[:, :, np.isin(labels, self.classes_)]
 
     def predict_log_proba(self, X):
         """Predict logarithms of probabilities.
@@ -120,8 +96,8 @@ class PooledLogisticRegression(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         linear = np.log(np.maximum(self.logistic_.predict_proba(X), PROBA_FLOOR))
-        pooled = np.tensordot(self.pool_weights_, self._log_proba(X), 1)
-        return log_softmax((linear + log_softmax(pooled, axis=1)) / 2, axis=1)
+        pooled = log_pool(self._proba(X), self.pool_weights_)
+        return log_softmax((linear + pooled) / 2, axis=1)
 
     def predict_proba(self, X):
         """Predict probabilities.

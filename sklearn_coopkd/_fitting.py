@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from sklearn_coopkd._compat import BaseSearchCV, index_params, routing_enabled
 from sklearn_coopkd._containers import concat_rows, take_columns, take_rows
-from sklearn_coopkd._lessons import Lesson, spread
+from sklearn_coopkd._lessons import Lesson, spread, spread_labels
 from sklearn_coopkd._responses import Responder
 
 MAX_SEED = np.iinfo(np.int32).max
@@ -49,6 +49,8 @@ class Fitted:
     proba: np.ndarray  # (n_asked, n_classes)
     lesson: Lesson | None = None  # all pseudo-samples it was fitted with
     columns: np.ndarray | None = None  # mask of the columns it sees; None: all
+    # (n_samples, n_classes) what it was told of its rows, NaN of others; None: labels
+    soft_labels: np.ndarray | None = None
 
     def answers(self, rows: np.ndarray) -> np.ndarray:
         """Its answers about some of these rows."""
@@ -205,17 +207,18 @@ def weight_keyword(estimator: Any) -> str | None:
     return "sample_weight" if takes else None
 
 
-def fit_and_answer(member, data, rows, asked, lesson):
+def fit_and_answer(member, data, rows, asked, lesson, soft_labels=None):
     """Fit a clone on some rows and a lesson; return it and its answers on others.
 
-    `asked` is a list of arrays of rows, asked about one array at a time.
+    `asked` is a list of arrays of rows, asked about one array at a time; `soft_labels`
+    has one row for each of `rows`, None: their labels are all.
     """
     X, y, classes, sample_weight = data
     try:
         if member.is_frozen:
             model = member.estimator
         else:
-            model = _fit(member, X, y, classes, sample_weight, rows, lesson)
+            model = _fit(member, data, rows, lesson, soft_labels)
         responder = Responder(model, classes, None, member.columns)
         answers = [responder.predict_proba(take_rows(X, part)) for part in asked]
         _check_finite(model, answers)
@@ -252,7 +255,8 @@ def _check_finite(model, answers):
             )
 
 
-def _fit(member, X, y, classes, sample_weight, rows, lesson):
+def _fit(member, data, rows, lesson, soft_labels):
+    X, y, classes, sample_weight = data
     if lesson is not None and lesson.target is not None:
         lesson = spread(lesson, classes)
     known = y[rows] if lesson is None else np.concatenate([y[rows], lesson.y])
@@ -260,11 +264,13 @@ def _fit(member, X, y, classes, sample_weight, rows, lesson):
         # Few classifiers accept a single class, which only this subset has; a model
         # without any rows knows nothing.
         return constant_answer(known if len(known) else classes)
-    X_fit, y_fit = take_rows(X, rows), y[rows]
-    origin = rows
-    weight = np.ones(len(rows))
+    y_fit, weight = y[rows], np.ones(len(rows))
     if sample_weight is not None and member.uses_sample_weight:
         weight = sample_weight[rows]
+    if soft_labels is not None:
+        row, y_fit, weight = spread_labels(soft_labels, y_fit, weight, classes)
+        rows = rows[row]
+    X_fit, origin = take_rows(X, rows), rows
     if lesson is not None:
         X_fit = concat_rows([X_fit, lesson.X])
         y_fit = np.concatenate([y_fit, lesson.y])

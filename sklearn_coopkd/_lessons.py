@@ -24,6 +24,10 @@ from sklearn_coopkd._containers import (
 # Labels to which a teacher gives less than this are no part of a soft target: rows that
 # cost as much as others and teach nothing.
 MIN_SHARE = 0.02
+# Shares are cut to 256ths. Sums of such weights are exact: were they not, the last digit
+# would decide between equal splits of a tree, and the same rows in another container,
+# or on another machine, would give another model.
+SHARES = 256
 # Rounding that a probability may exceed 0 and 1 by.
 PROBA_TOLERANCE = 1e-6
 
@@ -231,18 +235,43 @@ def spread(lesson: Lesson, classes: np.ndarray) -> Lesson:
     Returns
     -------
     lesson : Lesson
-        Without targets; the weights of the rows made of a sample add up to its own.
+        Without targets; see `spread_labels`.
     """
     target = np.asarray(lesson.target)
-    share = np.where(target < MIN_SHARE, 0.0, target)
-    # the label itself stays, however many classes share the rest
-    own = np.arange(len(lesson.y)), np.searchsorted(classes, lesson.y)
-    share[own] = target[own]
-    sample, label = np.nonzero(share)
-    weight = lesson.weight[sample] * share[sample, label] / share.sum(axis=1)[sample]
-    return replace(
-        selected(lesson, sample), y=classes[label], weight=weight, target=None
-    )
+    sample, y, weight = spread_labels(target, lesson.y, lesson.weight, classes)
+    return replace(selected(lesson, sample), y=y, weight=weight, target=None)
+
+
+def spread_labels(
+    target: np.ndarray, y: np.ndarray, weight: np.ndarray, classes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows that say the same as soft targets: one for each label with a share.
+
+    Parameters
+    ----------
+    target : ndarray of shape (n_rows, n_classes)
+
+    y : ndarray of shape (n_rows,)
+        Each label is given what no other has.
+
+    weight : ndarray of shape (n_rows,)
+
+    classes : ndarray of shape (n_classes,)
+
+    Returns
+    -------
+    row : ndarray of shape (n_spread,)
+        Position of the row that each is made of.
+
+    y, weight : ndarray of shape (n_spread,)
+        Labels, and weights that add up to that of the row.
+    """
+    share = np.where(target < MIN_SHARE, 0.0, np.floor(target * SHARES) / SHARES)
+    own = np.arange(len(y)), np.searchsorted(classes, y)
+    share[own] = 0.0
+    share[own] = 1.0 - share.sum(axis=1)
+    row, label = np.nonzero(share)
+    return row, classes[label], weight[row] * share[row, label]
 
 
 def capped(lesson: Lesson, max_pseudo: float | None, n_own: int, seed: int) -> Lesson:

@@ -1,4 +1,7 @@
-"""Who teaches which row to whom: deficiency estimation, then peer selection."""
+"""Who teaches which row to whom: deficiency estimation, then peer selection.
+
+And, on one table, what all together say of each row.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,19 @@ import numpy as np
 
 from sklearn_coopkd._deficiency import MARGIN, deficient_rows
 from sklearn_coopkd._problem import Problem
-from sklearn_coopkd._responses import correct_rows, true_class_confidence
+from sklearn_coopkd._responses import calibrated, correct_rows
+from sklearn_coopkd._soft_labels import soft_labels
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Who teaches which row to whom."""
+    """Who teaches which row to whom, and the soft labels of all rows."""
 
     rows: np.ndarray  # (n_rows,) rows with out-of-sample answers
     deficient: np.ndarray  # (n_members, n_rows)
     assigned: np.ndarray  # (n_teachers, n_students, n_rows)
+    # (n_rows, n_classes); None: between places, where it would take rows together
+    soft_labels: np.ndarray | None
 
 
 def make_plan(
@@ -53,7 +59,8 @@ def make_plan(
     present = problem.weights(rows) > 0
     rows, proba = rows[present], proba[:, present]
     y_idx, weight = problem.y_idx[rows], problem.weights(rows)
-    confidence = true_class_confidence(proba, y_idx, weight)
+    comparable = calibrated(proba, y_idx, weight)
+    confidence = comparable[:, np.arange(len(rows)), y_idx]
     deficient = deficient_rows(proba, confidence, y_idx, problem.deficiency)
     deficient &= learners[:, None]
     qualified = correct_rows(proba, y_idx)
@@ -71,4 +78,7 @@ def make_plan(
         # what a student gets right it learns of those alone that know it better
         is_better = confidence[:, None] - confidence[None] >= MARGIN
         assigned = assigned & (is_better | ~qualified[None])
-    return Plan(rows, deficient, assigned)
+    soft = None
+    if problem.soft_targets and problem.sites.n_places == 1:
+        soft = soft_labels(comparable, y_idx, weight)
+    return Plan(rows, deficient, assigned, soft)

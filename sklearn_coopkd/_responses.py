@@ -190,10 +190,10 @@ def apply_temperature(proba: np.ndarray, temperature: float) -> np.ndarray:
     return softmax(log_proba / temperature, axis=1)
 
 
-def true_class_confidence(
+def calibrated(
     proba: np.ndarray, y_idx: np.ndarray, sample_weight: np.ndarray | None = None
 ) -> np.ndarray:
-    """Probability that members give the true class, each calibrated by temperature.
+    """Probabilities of members, each calibrated by its own temperature.
 
     Members differ in over- and underconfidence: this is what can be compared.
 
@@ -208,14 +208,14 @@ def true_class_confidence(
 
     Returns
     -------
-    confidence : ndarray of shape (n_members, n_rows)
+    calibrated : ndarray of shape (n_members, n_rows, n_classes)
     """
-    confidence = np.empty(proba.shape[:2])
-    for i, answers in enumerate(proba):
-        temperature = fit_temperature(answers, y_idx, sample_weight)
-        calibrated = apply_temperature(answers, temperature)
-        confidence[i] = calibrated[np.arange(len(y_idx)), y_idx]
-    return confidence
+    return np.array(
+        [
+            apply_temperature(answers, fit_temperature(answers, y_idx, sample_weight))
+            for answers in proba
+        ]
+    ).reshape(proba.shape)
 
 
 class Responder(ClassifierMixin, BaseEstimator):

@@ -54,6 +54,7 @@ class RoundsResult:
     students: list[Any]
     initial: list[Any]
     lessons: list[Lesson | None]
+    soft_labels: list[np.ndarray | None]  # (n_samples, n_classes), NaN: not its row
     scores: np.ndarray  # out-of-sample score of each student
     history: list[dict[str, Any]]
     transfer: np.ndarray
@@ -62,7 +63,9 @@ class RoundsResult:
     response_rows: np.ndarray  # rows with out-of-sample answers
     responses: np.ndarray  # (n_members, n_response_rows, n_classes) of the students
     initial_responses: np.ndarray  # the same of the members before teaching
-    is_current: bool  # False: `responses` are those of the round before the last
+    # the models that gave `responses`: the students, or, without a gate, those of the
+    # round before
+    answering: list[Any]
     columns: list[np.ndarray | None]  # mask of the columns each one sees; None: all
 
 
@@ -126,7 +129,9 @@ class _Loop:
             raise _MembersFailed(failed)
         return results
 
-    def _job(self, j: int, exclusion: Exclusion, is_base: bool, lesson=None) -> tuple:
+    def _job(
+        self, j: int, exclusion: Exclusion, is_base: bool, lesson=None, soft_labels=None
+    ) -> tuple:
         """Fit member j without an exclusion; ask about its rows, of a base all rows."""
         problem = self.problem
         rows = self.folds.rows(exclusion)
@@ -136,7 +141,9 @@ class _Loop:
         asked = self.sites.by_place(np.flatnonzero(is_asked))
         data = (problem.X, problem.y, problem.classes, problem.sample_weight)
         own = rows[self.sites.owns[j, rows]]
-        return self.members[j], data, own, list(asked.values()), lesson
+        if soft_labels is not None:
+            soft_labels = soft_labels[own]
+        return self.members[j], data, own, list(asked.values()), lesson, soft_labels
 
     def fit_plain(self) -> None:
         """Fit every member for every base, full and crossed, before teaching."""
@@ -166,14 +173,15 @@ class _Loop:
                 models = list(self.crossed[round_ - 1][base, fold])
                 self.crossed[round_][base, fold] = models
                 for j, fitted in enumerate(self.full[round_][base]):
-                    lesson = fitted.lesson
-                    if lesson is None or fitted is self.full[round_ - 1][base][j]:
+                    lesson, soft_labels = fitted.lesson, fitted.soft_labels
+                    if fitted is self.full[round_ - 1][base][j]:
                         continue
-                    # it answers for its own rows of the fold
-                    tells = ~self.folds.train[fold] & self.sites.owns[j]
-                    kept = np.flatnonzero(~tells[lesson.source])
-                    lesson = selected(lesson, kept) if len(kept) else None
-                    jobs.append(self._job(j, child, False, lesson))
+                    if lesson is not None:
+                        # it answers for its own rows of the fold
+                        tells = ~self.folds.train[fold] & self.sites.owns[j]
+                        kept = np.flatnonzero(~tells[lesson.source])
+                        lesson = selected(lesson, kept) if len(kept) else None
+                    jobs.append(self._job(j, child, False, lesson, soft_labels))
                     targets.append((models, j))
         if jobs:
             self.problem.report(f"round {round_}: cross-fitting, {len(jobs)} fits")
@@ -224,14 +232,27 @@ class _Loop:
         for base, plan in plans.items():
             models = list(self.full[round_ - 1][base])
             self.full[round_][base] = models
+            of_all = self._soft_labels(base, plan)
             for j in np.flatnonzero(students).tolist():
                 lesson = self._lesson(base, plan, batches[base], j, round_)
-                if lesson is not None:
-                    jobs.append(self._job(j, base, True, lesson))
-                    targets.append((models, j))
+                soft_labels = of_all if learns_shares(self.members[j]) else None
+                if lesson is not None or soft_labels is not None:
+                    jobs.append(self._job(j, base, True, lesson, soft_labels))
+                    targets.append((models, j, soft_labels))
         self.problem.report(f"round {round_}: fitting students, {len(jobs)} fits")
-        for (models, j), fitted in zip(targets, self._run(jobs)):
-            models[j] = fitted
+        for (models, j, soft_labels), fitted in zip(targets, self._run(jobs)):
+            models[j] = replace(fitted, soft_labels=soft_labels)
+
+    def _soft_labels(self, base: Exclusion, plan: Plan) -> np.ndarray | None:
+        """Soft labels of the rows of a base; of a row that no fold tests, its label."""
+        if plan.soft_labels is None:
+            return None
+        y_idx, n_classes = self.problem.y_idx, len(self.problem.classes)
+        rows = self.folds.rows(base)
+        found = np.full((len(y_idx), n_classes), np.nan)
+        found[rows] = np.eye(n_classes)[y_idx[rows]]
+        found[plan.rows] = plan.soft_labels
+        return found
 
     def _batches(self, base: Exclusion, plan: Plan, round_: int):
         """Who teaches which rows with which anchors: one entry for each call.
@@ -477,7 +498,7 @@ class _Loop:
     def _result(self, last_kept, n_iter, termination, history, scores) -> RoundsResult:
         root = self.folds.root
         final = self.best[root]
-        rows, responses, initial, is_current = self._responses(last_kept)
+        rows, responses, initial, answering = self._responses(last_kept)
         lessons = [fitted.lesson for fitted in final]
         transfer = np.zeros((len(self.members), len(self.members)), dtype=np.int64)
         for j, lesson in enumerate(lessons):
@@ -488,6 +509,7 @@ class _Loop:
             students=[fitted.model for fitted in final],
             initial=[fitted.model for fitted in self.full[0][root]],
             lessons=lessons,
+            soft_labels=[fitted.soft_labels for fitted in final],
             scores=scores,
             history=history,
             transfer=transfer,
@@ -496,7 +518,7 @@ class _Loop:
             response_rows=rows,
             responses=responses,
             initial_responses=initial,
-            is_current=is_current,
+            answering=[fitted.model for fitted in answering],
             columns=[member.columns for member in self.members],
         )
 
@@ -507,7 +529,7 @@ class _Loop:
             models = [
                 (f, self.full[0][e], self.best[e]) for e, f in folds.gates.items()
             ]
-            last = last_kept
+            answering = self.best[root]
         else:
             # nobody has needed the last round's students without a fold
             last = min(last_kept, len(self.crossed) - 1)
@@ -515,6 +537,7 @@ class _Loop:
                 (fold, self.crossed[0][root, fold], self.crossed[last][root, fold])
                 for fold in folds.children(root)
             ]
+            answering = self.full[last][root]
         asked = np.zeros(folds.test.shape[1], dtype=bool)
         count = np.zeros(len(asked))
         shape = (len(self.members), len(asked), len(self.problem.classes))
@@ -531,7 +554,7 @@ class _Loop:
             rows,
             responses[:, rows] / scale,
             initial[:, rows] / scale,
-            last == last_kept,
+            answering,
         )
 
 

@@ -7,7 +7,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
-from sklearn_coopkd._final import SHRINKAGE, PooledLogisticRegression
+from sklearn_coopkd._final import PooledLogisticRegression
+from sklearn_coopkd._pool import SHRINKAGE
 
 
 def pool(probas, weights):

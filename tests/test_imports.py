@@ -18,6 +18,8 @@ ALLOWED = {
     "_columns": {"_containers"},
     "_codec": {"_columns", "_containers"},
     "_responses": {"_containers"},
+    "_pool": {"_responses"},
+    "_soft_labels": {"_pool"},
     "_deficiency": LEAVES,
     "_peers": LEAVES,
     "generators": LEAVES | {"generators"},
@@ -29,10 +31,10 @@ ALLOWED = {
     # the loop is handed generator and strategies: it imports neither's module
     "_problem": {"_folds", "_sites"},
     "_gate": LEAVES | {"_fitting", "_folds", "_problem"},
-    "_plan": LEAVES | {"_deficiency", "_problem"},
+    "_plan": LEAVES | {"_deficiency", "_problem", "_soft_labels"},
     "_rounds": LEAVES
     | {"_fitting", "_folds", "_gate", "_lessons", "_plan", "_problem"},
-    "_final": LEAVES,
+    "_final": LEAVES | {"_pool"},
     "_combination": LEAVES | {"_problem", "_rounds"},
     "_distiller": LEAVES
     | {

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.datasets import load_digits, load_iris
+from scipy.optimize import minimize
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.datasets import load_digits, load_iris, make_classification
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -26,7 +28,9 @@ from sklearn_coopkd import (
 )
 from sklearn_coopkd._folds import Folds
 from sklearn_coopkd._lessons import Lesson, distinct, make_samples, spread
-from sklearn_coopkd._responses import Responder
+from sklearn_coopkd._pool import SHRINKAGE
+from sklearn_coopkd._responses import Responder, calibrated
+from sklearn_coopkd._soft_labels import soft_labels
 
 
 class Threshold(ClassifierMixin, BaseEstimator):
@@ -74,23 +78,89 @@ X_HAND = np.array(
 Y_HAND = np.array([1, 0, 1, 0, 0, 0, 1, 0])
 
 
-def hand_distiller(**params):
-    members = [("a", Threshold(0)), ("b", Threshold(1))]
-    params = {"validation": None, "soft_targets": False, "cv": 2} | params
-    return CooperativeDistiller(members, generator=Shift(), combine="vote", **params)
+def hand_distiller(members=(("a", Threshold(0)), ("b", Threshold(1))), **params):
+    plain = {"deficiency": "error", "soft_targets": False, "validation": None, "cv": 2}
+    params = {"generator": Shift(), "combine": "vote"} | plain | params
+    return CooperativeDistiller(list(members), **params)
 
 
 def test_soft_targets_by_hand():
-    """Each sample is a row for either label, weighted by the teacher's answer."""
+    """Each sample is a row for either label, weighted by the teacher's answer.
+
+    So is each own row, weighted by its label and by what both members say of it:
+    calibrated, they are as sure as they are right, on 6 and on 5 of 8 rows.
+    """
     distiller = hand_distiller(max_iter=1, soft_targets="auto").fit(X_HAND, Y_HAND)
     to_b = distiller.pseudo_samples_.b
     assert to_b.y.tolist() == [1, 0]
     np.testing.assert_allclose(to_b.target, [[0.2, 0.8], [0.8, 0.2]])
     assert to_b.weight.tolist() == [1, 1]
+    odds = np.sign(X_HAND) * np.log([6 / 2, 5 / 3])
+
+    def penalised_loss(weights):
+        loss = np.logaddexp(0, -(odds @ weights) * (2 * Y_HAND - 1)).sum()
+        return loss + SHRINKAGE * np.sum((weights - 0.5) ** 2)
+
+    weights = minimize(penalised_loss, [0.5, 0.5]).x
+    share = 0.25 * Y_HAND + 0.75 * expit(odds @ weights)
+    for student in ("a", "b"):
+        np.testing.assert_allclose(
+            distiller.soft_labels_[student][:, 1], share, atol=1e-5
+        )
     b = distiller.named_estimators_.b
-    np.testing.assert_allclose(b.X_, np.vstack([X_HAND, to_b.X.repeat(2, axis=0)]))
-    assert b.y_.tolist() == [*Y_HAND, 0, 1, 0, 1]
-    np.testing.assert_allclose(b.weight_, [1] * 8 + [0.2, 0.8, 0.8, 0.2])
+    X = np.vstack([X_HAND, to_b.X]).repeat(2, axis=0)
+    np.testing.assert_allclose(b.X_, X)
+    assert b.y_.tolist() == [0, 1] * 10
+    share = np.append(share, [0.8, 0.2])
+    expected = np.column_stack([1 - share, share])
+    np.testing.assert_allclose(b.weight_, expected.ravel(), atol=1 / 256)
+    assert (b.weight_.reshape(-1, 2).sum(axis=1) == 1).all()
+
+
+def test_only_what_no_model_was_fitted_with_softens_a_label():
+    """The answers are those of a cross-validation; what no fold tests is its label."""
+    X, y = make_classification(n_samples=90, flip_y=0.3, random_state=0)
+    members = [
+        ("a", DecisionTreeClassifier(max_depth=3, random_state=0)),
+        ("b", LogisticRegression()),
+    ]
+    splits = list(StratifiedKFold(4).split(X, y))[:3]
+    distiller = CooperativeDistiller(
+        members, cv=splits, validation=None, combine="vote", random_state=0
+    )
+    distiller.fit(X, y)
+    tested = np.concatenate([test for _, test in splits])
+    answers = np.zeros((2, len(y), 2))
+    for (_, model), found in zip(members, answers):
+        for train, test in splits:
+            found[test] = clone(model).fit(X[train], y[train]).predict_proba(X[test])
+    expected = soft_labels(calibrated(answers[:, tested], y[tested]), y[tested])
+    for found in distiller.soft_labels_.values():
+        np.testing.assert_allclose(found[tested], expected, atol=1e-12)
+        never = np.setdiff1d(np.arange(len(y)), tested)
+        assert found[never].tolist() == np.eye(2)[y[never]].tolist()
+
+
+def test_without_a_gate_the_stack_asks_the_models_that_it_learned_from():
+    """Those before teaching: nobody knows what students that doubt answer to new rows.
+
+    The vote asks the students, as they are.
+    """
+    X, y = make_classification(n_samples=90, flip_y=0.3, random_state=0)
+    members = [
+        ("a", DecisionTreeClassifier(random_state=0)),
+        ("b", LogisticRegression()),
+    ]
+    params = {"validation": None, "random_state": 0}
+    plain = CooperativeDistiller(members, max_iter=0, **params).fit(X, y)
+    taught = CooperativeDistiller(members, **params).fit(X, y)
+    assert taught.soft_labels_.a is not None
+    assert taught.predict_proba(X).tolist() == plain.predict_proba(X).tolist()
+    vote = CooperativeDistiller(members, combine="vote", **params).fit(X, y)
+    students = [s.predict_proba(X) for s in vote.estimators_]
+    np.testing.assert_allclose(
+        vote.predict_proba(X), np.mean(students, axis=0), atol=2e-6
+    )
 
 
 def test_between_sites_the_label_is_taught_unless_asked_otherwise():
@@ -120,6 +190,7 @@ def test_a_member_without_weights_learns_the_label():
     b, lesson = distiller.named_estimators_.b, distiller.pseudo_samples_.b
     np.testing.assert_allclose(b.X_, np.vstack([X_HAND, lesson.X]))
     assert b.y_.tolist() == [*Y_HAND, 1, 0]
+    assert distiller.soft_labels_.b is None
 
 
 def test_a_teacher_that_is_wrong_about_a_sample_teaches_the_label():
@@ -235,8 +306,11 @@ def test_small_shares_are_left_out_and_the_label_never():
     assert rows.target is None
     assert rows.source.tolist() == [7, 8, 8, 8, 9, 9]
     assert rows.y.tolist() == ["a", "a", "b", "d", "c", "d"]
-    expected = [1, 0.4 / 0.99, 0.6 / 0.99, 0.98 / 0.99, 0.98 / 0.99, 0.01 / 0.99]
-    np.testing.assert_allclose(rows.weight, expected, atol=1e-12)
+    # cut to 256ths; the label has the rest
+    others = [51 / 256, 125 / 256, 250 / 256]
+    expected = [1, 2 * others[0], 2 - 2 * others[0] - 2 * others[1], 2 * others[1]]
+    expected += [others[2], 1 - others[2]]
+    assert rows.weight.tolist() == expected
 
 
 def test_the_papers_method_by_hand():
@@ -462,13 +536,15 @@ def test_accepted_students_improve_by_more_than_tol(cancer):
         )
 
 
-def test_the_gate_judges_a_fit_without_the_fold(cancer):
+def test_the_gate_judges_a_fit_without_the_fold():
     """Its scores and verdicts are those of ungated fits on the other folds' rows.
 
     Independent of the cache: with folds given as the remaining ones, the method is
     run from scratch on the rows outside fold f and judged on f.
     """
-    X, y = cancer
+    X, y = make_classification(
+        n_samples=200, n_features=6, n_informative=3, flip_y=0.2, random_state=0
+    )
     members = [
         ("bayes", GaussianNB()),
         ("logistic", LogisticRegression(C=0.01)),
@@ -513,7 +589,9 @@ def test_a_refused_student_goes_on_learning(monkeypatch, last):
     monkeypatch.setattr(_rounds, "mean_scores", lambda *_: np.array(next(script)))
     X, y = load_digits(n_class=5, return_X_y=True)
     members = [("tree", DecisionTreeClassifier(max_depth=6)), ("bayes", GaussianNB())]
-    distiller = CooperativeDistiller(members, max_iter=2, random_state=0).fit(X, y)
+    distiller = CooperativeDistiller(
+        members, deficiency="error", soft_targets=False, max_iter=2, random_state=0
+    ).fit(X, y)
     accepted = [record["accepted"] for record in distiller.history_]
     assert accepted == [False, True, last == 1.0, True]
     before = [record["score_before"] for record in distiller.history_]
@@ -559,7 +637,9 @@ def test_a_later_round_can_be_accepted_with_the_default_folds():
         ("bayes", GaussianNB()),
         ("neighbors", KNeighborsClassifier()),
     ]
-    distiller = CooperativeDistiller(members, max_iter=3, random_state=0)
+    distiller = CooperativeDistiller(
+        members, deficiency="error", soft_targets=False, max_iter=3, random_state=0
+    )
     distiller.fit(X, y)
     accepted = {r["round"] for r in distiller.history_ if r["accepted"]}
     assert 2 in accepted
@@ -629,15 +709,7 @@ def test_a_member_that_declines_weights_gets_lessons_of_relative_weight():
             ("a", Threshold(0).set_fit_request(sample_weight=False)),
             ("b", Threshold(1).set_fit_request(sample_weight=True)),
         ]
-        distiller = CooperativeDistiller(
-            members,
-            generator=Shift(),
-            validation=None,
-            cv=2,
-            pseudo_weight=0.5,
-            peer_selection="all",
-            combine="vote",
-        )
+        distiller = hand_distiller(members, pseudo_weight=0.5)
         distiller.fit(X_HAND, Y_HAND, sample_weight=np.full(8, 1000.0))
     assert distiller.pseudo_samples_.a.weight.tolist() == [0.5]
     assert distiller.pseudo_samples_.b.weight.tolist() == [500.0, 500.0]

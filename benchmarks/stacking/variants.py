@@ -25,7 +25,12 @@ from sklearn.ensemble import StackingClassifier
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from sklearn_coopkd import CooperativeDistiller, QuintessentialGenerator, _gate
+from sklearn_coopkd import (
+    CooperativeDistiller,
+    QuintessentialGenerator,
+    _gate,
+    _soft_labels,
+)
 
 sys.path.append(str(Path(__file__).parents[1]))
 from datasets import DEVELOPMENT
@@ -35,8 +40,11 @@ from runs import read, resume, versions, work
 VARIANTS = {
     "default": {},
     "1 % more wrong answers allowed": {},
-    'deficiency="margin"': {"deficiency": "margin"},
+    'deficiency="error"': {"deficiency": "error"},
     "soft_targets=False": {"soft_targets": False},
+    "labels for own rows": {},
+    "half a label for own rows": {},
+    "no label for own rows": {},
     'peer_selection="best"': {"peer_selection": "best"},
     "generator__alpha=0.5": {"generator": QuintessentialGenerator(alpha=0.5)},
     'generator__method="swap"': {"generator": QuintessentialGenerator(method="swap")},
@@ -53,6 +61,9 @@ VARIANTS = {
 CONSTANTS = {
     "no rule on wrong answers": (_gate, "HARM", 1.0),
     "1 % more wrong answers allowed": (_gate, "HARM", 0.01),
+    "labels for own rows": (_soft_labels, "POOL_SHARE", 0.0),
+    "half a label for own rows": (_soft_labels, "POOL_SHARE", 0.5),
+    "no label for own rows": (_soft_labels, "POOL_SHARE", 1.0),
 }
 
 
