@@ -55,8 +55,8 @@ from sklearn_coopkd._lessons import (
 from sklearn_coopkd._reports import join_reports
 from sklearn_coopkd._responses import (
     Responder,
-    correct_rows,
     calibrated,
+    correct_rows,
 )
 from sklearn_coopkd._transport import (
     Lessons,

@@ -213,7 +213,7 @@ def fit_and_answer(member, data, rows, asked, lesson, soft_labels=None):
     `asked` is a list of arrays of rows, asked about one array at a time; `soft_labels`
     has one row for each of `rows`, None: their labels are all.
     """
-    X, y, classes, sample_weight = data
+    X, _, classes, _ = data
     try:
         if member.is_frozen:
             model = member.estimator

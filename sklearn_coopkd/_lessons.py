@@ -24,9 +24,9 @@ from sklearn_coopkd._containers import (
 # Labels to which a teacher gives less than this are no part of a soft target: rows that
 # cost as much as others and teach nothing.
 MIN_SHARE = 0.02
-# Shares are cut to 256ths. Sums of such weights are exact: were they not, the last digit
-# would decide between equal splits of a tree, and the same rows in another container,
-# or on another machine, would give another model.
+# Shares are cut to 256ths. Sums of such weights are exact: were they not, the last
+# digit would decide between equal splits of a tree, and the same rows in another
+# container, or on another machine, would give another model.
 SHARES = 256
 # Rounding that a probability may exceed 0 and 1 by.
 PROBA_TOLERANCE = 1e-6

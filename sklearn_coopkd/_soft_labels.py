@@ -1,8 +1,8 @@
 """Soft labels: what the members together say of rows that students are fitted with.
 
-Beside its pseudo-samples a student learns how doubtful each of its rows is. Only answers
-of models that were not fitted with a row count, or they would repeat its label; Dao et
-al., "Knowledge Distillation as Semiparametric Inference", ICLR 2021, call this
+Beside its pseudo-samples a student learns how doubtful each of its rows is. Only
+answers of models that were not fitted with a row count, or they would repeat its label;
+Dao et al., "Knowledge Distillation as Semiparametric Inference", ICLR 2021, call this
 cross-fitting and show what is lost without it.
 """
 

@@ -78,10 +78,11 @@ X_HAND = np.array(
 Y_HAND = np.array([1, 0, 1, 0, 0, 0, 1, 0])
 
 
-def hand_distiller(members=(("a", Threshold(0)), ("b", Threshold(1))), **params):
+def hand_distiller(members=None, **params):
+    members = members or [("a", Threshold(0)), ("b", Threshold(1))]
     plain = {"deficiency": "error", "soft_targets": False, "validation": None, "cv": 2}
     params = {"generator": Shift(), "combine": "vote"} | plain | params
-    return CooperativeDistiller(list(members), **params)
+    return CooperativeDistiller(members, **params)
 
 
 def test_soft_targets_by_hand():

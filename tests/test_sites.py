@@ -316,14 +316,17 @@ def test_a_hold_out_of_whole_sites_cannot_be(semi_experts):
         distiller.fit(X, y, sites=site, groups=site)
 
 
-def test_between_sites_auto_means_three_rounds_of_labels(semi_experts):
+def test_between_sites_auto_means_three_rounds_of_labels_for_errors(semi_experts):
     X, y, site, _, _ = semi_experts
     params = {"validation": None, "combine": "vote", "random_state": 0}
     auto, named = (
         CooperativeDistiller(make_sites_members(), **params, **more).fit(
             X, y, sites=site
         )
-        for more in ({}, {"max_iter": 3, "soft_targets": False})
+        for more in (
+            {},
+            {"deficiency": "error", "max_iter": 3, "soft_targets": False},
+        )
     )
     for a, b in zip(auto.estimators_, named.estimators_):
         np.testing.assert_array_equal(a.theta_, b.theta_)
@@ -332,7 +335,8 @@ def test_between_sites_auto_means_three_rounds_of_labels(semi_experts):
 def test_one_site_for_all_is_no_sites(iris):
     X, y = iris
     members = [("tree", DecisionTreeClassifier(max_depth=2)), ("bayes", GaussianNB())]
-    params = {"max_iter": 1, "soft_targets": True, "cv": 3, "random_state": 0}
+    params = {"deficiency": "margin", "soft_targets": True, "max_iter": 1, "cv": 3}
+    params["random_state"] = 0
     both = np.ones((len(y), 2), dtype=bool)
     shared, plain = (
         CooperativeDistiller(members, **params).fit(X, y, sites=sites)
