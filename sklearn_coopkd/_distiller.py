@@ -247,8 +247,9 @@ class CooperativeDistiller(
         help with), "taught" (those that a peer could teach), "requested" and "reached"
         (pseudo-samples asked for, and made), "repeated" (left out: equal to another
         or to a real row),
-        "score_before" (the best so far), "score_after" (NaN without a gate; between
-        sites of calibrated answers), "accepted", and
+        "score_before" (the best so far), "score_after" (NaN without a gate, and of one
+        that the gate's first fold refused; between sites of calibrated answers),
+        "accepted", and
         "generator": the report of the round's generator calls, of all students
         together (see `GeneratedSamples`).
 

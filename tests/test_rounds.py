@@ -554,6 +554,7 @@ def test_the_gate_judges_a_fit_without_the_fold():
     splits = list(StratifiedKFold(3).split(X, y))
     gated = CooperativeDistiller(members, cv=splits, random_state=0).fit(X, y)
     score, wrong = np.zeros((2, 2, 3))  # before and after, by member
+    first = None
     for f, (train, test) in enumerate(splits):
         others = [g for g in range(3) if g != f]
         position = {row: k for k, row in enumerate(train)}
@@ -573,13 +574,17 @@ def test_the_gate_judges_a_fit_without_the_fold():
                 proba = model.predict_proba(X[test])
                 score[k, j] -= log_loss(y[test], proba) * len(test) / len(y)
                 wrong[k, j] += (model.predict(X[test]) != y[test]).sum()
+        first = score.copy() if first is None else first
+    # one that is worse on the first fold is not tried on the others
+    is_stopped = first[1] <= first[0]
+    assert 0 < is_stopped.sum() < 3
+    score[1, is_stopped] = np.nan
     for k, key in enumerate(["score_before", "score_after"]):
         found = [record[key] for record in gated.history_]
         np.testing.assert_allclose(found, score[k], rtol=1e-6)
     rises, is_harmed = score[1] > score[0], wrong[1] > wrong[0]
     accepted = [record["accepted"] for record in gated.history_]
     assert accepted == (rises & ~is_harmed).tolist()
-    assert (rises & is_harmed).any()
     assert any(accepted)
 
 
