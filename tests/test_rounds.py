@@ -593,6 +593,7 @@ def test_a_refused_student_goes_on_learning(monkeypatch, last):
     """It stays as it was until it is better, with all that it was taught by then."""
     script = iter([[0.0, 0.0], [-1.0, 1.0], [last, 2.0]])
     monkeypatch.setattr(_rounds, "mean_scores", lambda *_: np.array(next(script)))
+    monkeypatch.setattr(_rounds._Loop, "_promising", lambda *_: np.ones(2, dtype=bool))
     X, y = load_digits(n_class=5, return_X_y=True)
     members = [("tree", DecisionTreeClassifier(max_depth=6)), ("bayes", GaussianNB())]
     distiller = CooperativeDistiller(
