@@ -58,14 +58,6 @@ def as_table(X: Any) -> Any:
     return check_array(X, dtype=None, ensure_all_finite=False)
 
 
-def is_array_with_gaps(X: Any) -> bool:
-    """Whether X is an array, or CSR, of floats with NaN or infinity among them."""
-    cells = X.data if sparse.issparse(X) else X
-    if not isinstance(cells, np.ndarray) or cells.dtype.kind != "f":
-        return False
-    return not np.isfinite(cells).all()
-
-
 def n_rows(X: Any) -> int:
     """Number of rows of a container."""
     return int(num_samples(X))

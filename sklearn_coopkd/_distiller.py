@@ -45,7 +45,6 @@ from sklearn_coopkd._compat import (
 from sklearn_coopkd._containers import (
     as_table,
     copy_table,
-    is_array_with_gaps,
     n_rows,
     resolve_columns,
     take_columns,
@@ -131,7 +130,7 @@ class CooperativeDistiller(
     deficiency : {"error", "margin", "auto"}, default="auto"
         Rows that a student is taught: those it gets wrong out of sample ("error"), or
         also those on which a peer gives the true class at least 0.1 more probability
-        ("margin"). "auto": "error" between sites, else "margin".
+        ("margin"). "auto": "error" if `sites` is given, else "margin".
 
     peer_selection : {"all", "best"} or object, default="all"
         Who teaches a row: all peers that get it right, as in the paper, or the surest
@@ -145,10 +144,10 @@ class CooperativeDistiller(
     soft_targets : bool or "auto", default="auto"
         Whether a student learns probabilities, or labels alone: at a pseudo-sample
         those of its teacher; at its own rows, on one table, a quarter of the label and
-        three quarters of what all members together answer out of sample (see the
-        notes). A row is then there once for each label with at least 0.02, weighted
-        by it. "auto": on one table; between sites, where a student lacks whole
-        classes, the labels teach more. Members whose `fit` is given no weights
+        three quarters of what all members but frozen ones together answer out of
+        sample (see the notes). A row is then there once for each label with at least
+        0.02, weighted by it. "auto": on one table; between sites, where a student lacks
+        whole classes, the labels teach more. Members whose `fit` is given no weights
         (pipelines that request none among them), searches, and those that balance
         their classes by counting rows learn the labels in any case.
 
@@ -248,8 +247,8 @@ class CooperativeDistiller(
         (pseudo-samples asked for, and made), "repeated" (left out: equal to another
         or to a real row),
         "score_before" (the best so far), "score_after" (NaN without a gate, and of one
-        that the gate's first fold refused; between sites of calibrated answers),
-        "accepted", and
+        that the gate's first fold refused, whose other counts are then of this fold
+        alone; between sites of calibrated answers), "accepted", and
         "generator": the report of the round's generator calls, of all students
         together (see `GeneratedSamples`).
 
@@ -263,8 +262,9 @@ class CooperativeDistiller(
         learned labels).
 
     soft_labels_ : :class:`~sklearn.utils.Bunch`
-        For each student: what it was told of its own rows, shape (n_samples,
-        n_classes), NaN where it was not fitted with a row; None if it learned labels.
+        For each student: soft labels of its own rows, shape (n_samples, n_classes),
+        NaN where it was not fitted with a row; None if it learned labels. What is
+        below 0.02, and what 256ths leave over, was counted to the label.
 
     scores_ : ndarray of shape (n_estimators,)
         Out-of-sample score of each student by `scoring`; without a gate that of the
@@ -298,9 +298,13 @@ class CooperativeDistiller(
     temperature and pooled by their weighted geometric mean (the logarithmic opinion
     pool). Between sites nobody pools answers about rows of several owners.
 
+    In the last round on one table a student that is worse on the gate's first fold is
+    refused by this fold alone, if it has a fifth of the rows.
+
     Without a gate the stack is one of the students of the round before the last (with
     one round, of the members before teaching): what the last round's answer out of
-    sample would cost as much as the gate. ``combine="vote"`` asks the last round's.
+    sample would cost as much as the gate. ``combine="vote"`` asks the last round's, at
+    the temperatures of these.
 
     Members of which a fold leaves only one class stand aside for that fold: a constant
     prediction takes their place.
@@ -689,7 +693,7 @@ class CooperativeDistiller(
 
     def _fit_combination(self, result, problem, routed):
         rows = result.response_rows
-        self._calibration, probas = fit_calibration(result, problem)
+        self._calibration = fit_calibration(result, problem)
         scores = np.where(np.isnan(result.scores), -np.inf, result.scores)
         self.best_index_ = int(np.argmax(scores))
         if self.combine != "stack":
@@ -713,7 +717,8 @@ class CooperativeDistiller(
         if not routing_enabled() and params:
             name = weight_keyword(final)
             params = {} if name is None else {name: params["sample_weight"]}
-        self.final_estimator_ = final.fit(as_columns(probas), problem.y[rows], **params)
+        X_meta = as_columns(self._calibration.apply(result.responses.__getitem__))
+        self.final_estimator_ = final.fit(X_meta, problem.y[rows], **params)
 
     # predict
 
@@ -722,10 +727,6 @@ class CooperativeDistiller(
         check_is_fitted(self)
         X = as_table(X)
         validate_data(self, X, skip_check_array=True, reset=False)
-        if self.combine == "best" and is_array_with_gaps(X):
-            # what any member refuses is an error, whichever is the best
-            for i in range(len(self.estimators_)):
-                self._ask(self.estimators_, i, X)
         return X
 
     def _seen(self, X, i):
@@ -740,10 +741,7 @@ class CooperativeDistiller(
         """What the final estimator sees."""
         check_is_fitted(self, "final_estimator_")
         X = self._checked(X)
-        probas = self._calibration.stacked(
-            lambda i: self._ask(self._answering, i, X),
-            lambda i: self._ask(self.initial_estimators_, i, X),
-        )
+        probas = self._calibration.apply(lambda i: self._ask(self._answering, i, X))
         return as_columns(probas)
 
     def _student_proba(self, X, i):
@@ -751,13 +749,12 @@ class CooperativeDistiller(
         proba = self._ask(self.estimators_, i, X)
         if response_method(self.estimators_[i]) == "predict_proba":
             return proba
-        return apply_temperature(proba, self._calibration.students[i])
+        return apply_temperature(proba, self._calibration.models[i])
 
     def transform(self, X):
         """Predict the class probabilities of each student.
 
-        The final estimator sees them calibrated, and beside them those of the members
-        before teaching, where teaching changed them.
+        The final estimator sees them calibrated.
 
         Parameters
         ----------

@@ -157,12 +157,16 @@ def learns_shares(member: Member) -> bool:
     """Whether the rows of a soft target mean their weights to a member.
 
     A search validates inside its `fit`, and balanced classes are counted, where a row
-    of little weight is as good as any other.
+    of little weight is as good as any other; a wrapper may take weights for a model
+    that takes none.
     """
     estimator = member.estimator
     while getattr(estimator, "steps", None):
         estimator = estimator.steps[-1][1]
     if member.weight_name is None or isinstance(estimator, BaseSearchCV):
+        return False
+    inner = getattr(estimator, "estimator", None)
+    if hasattr(inner, "fit") and weight_keyword(inner) is None:
         return False
     return not any(
         key.endswith("class_weight") and isinstance(value, str)
@@ -271,6 +275,8 @@ def _fit(member, data, rows, lesson, soft_labels):
         row, y_fit, weight = spread_labels(soft_labels, y_fit, weight, classes)
         rows = rows[row]
     X_fit, origin = take_rows(X, rows), rows
+    if soft_labels is not None:
+        X_fit = concat_rows([X_fit])  # a frame's index is unique again
     if lesson is not None:
         X_fit = concat_rows([X_fit, lesson.X])
         y_fit = np.concatenate([y_fit, lesson.y])

@@ -22,7 +22,7 @@ class Plan:
     rows: np.ndarray  # (n_rows,) rows with out-of-sample answers
     deficient: np.ndarray  # (n_members, n_rows)
     assigned: np.ndarray  # (n_teachers, n_students, n_rows)
-    # (n_rows, n_classes); None: between places, where it would take rows together
+    # (n_rows, n_classes); None: labels, and between places, where nobody pools answers
     soft_labels: np.ndarray | None
 
 
@@ -79,6 +79,7 @@ def make_plan(
         is_better = confidence[:, None] - confidence[None] >= MARGIN
         assigned = assigned & (is_better | ~qualified[None])
     soft = None
-    if problem.soft_targets and problem.sites.n_places == 1:
-        soft = soft_labels(comparable, y_idx, weight)
+    if problem.soft_targets and problem.sites.n_places == 1 and learners.any():
+        # a frozen member may have been fitted with these very rows
+        soft = soft_labels(comparable[learners], y_idx, weight)
     return Plan(rows, deficient, assigned, soft)

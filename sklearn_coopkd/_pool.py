@@ -59,6 +59,17 @@ def fit_pool(
 
 
 def log_pool(proba: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Logarithms of the pooled probabilities, (n_rows, n_classes)."""
+    """Logarithms of the pooled probabilities.
+
+    Parameters
+    ----------
+    proba : ndarray of shape (n_members, n_rows, n_classes)
+
+    weights : ndarray of shape (n_members,)
+
+    Returns
+    -------
+    log_proba : ndarray of shape (n_rows, n_classes)
+    """
     log_proba = np.log(np.maximum(proba, PROBA_FLOOR))
     return log_softmax(np.tensordot(weights, log_proba, 1), axis=1)

@@ -10,7 +10,9 @@ its rows that the base allows, and *crossed* ones, each without one fold more. A
 that a member owns is a fair question for the crossed model without the row's fold; a
 row of another site for the full model, which never saw it. From the second round on
 the crossed models keep the full model's pseudo-samples, except those made from own rows
-of the fold. Each fit serves every base that needs it.
+of the fold, and its soft labels, to which models with the fold have contributed: what
+they answer plans the next round, and never decides about a student. Each fit serves
+every base that needs it.
 """
 
 from __future__ import annotations
@@ -45,6 +47,9 @@ from sklearn_coopkd._plan import Plan, make_plan
 from sklearn_coopkd._problem import Problem
 from sklearn_coopkd._reports import join_reports
 
+# A fold of the gate with at least this share of its rows may refuse a student alone.
+LEAST_SHARE = 0.2
+
 
 @dataclass(frozen=True)
 class RoundsResult:
@@ -62,7 +67,6 @@ class RoundsResult:
     termination: str
     response_rows: np.ndarray  # rows with out-of-sample answers
     responses: np.ndarray  # (n_members, n_response_rows, n_classes) of the students
-    initial_responses: np.ndarray  # the same of the members before teaching
     # the models that gave `responses`: the students, or, without a gate, those of the
     # round before
     answering: list[Any]
@@ -233,33 +237,35 @@ class _Loop:
         if len(self.full) == round_:
             self.full.append({})
         batches = self._make_samples(plans, round_, students)
-        if not self._is_raced(plans, round_):
+        first, *others = plans
+        if not self._stops_early(first, round_):
             self._fit_students(plans, batches, round_, students)
             return students
-        first, *others = plans
         self._fit_students({first: plans[first]}, batches, round_, students)
-        rest = {base: plans[base] for base in others}
-        students = students & self._promising(first, round_)
-        self._fit_students(rest, batches, round_, students)
+        students = students & ~self._worse(first, round_)
+        later = {base: plans[base] for base in others}
+        self._fit_students(later, batches, round_, students)
         return students
 
-    def _is_raced(self, plans: dict[Exclusion, Plan], round_: int) -> bool:
-        """Whether the first base decides who is fitted for the others.
+    def _stops_early(self, base: Exclusion, round_: int) -> bool:
+        """Whether one base of the gate decides who is fitted for the others.
 
         In the last round of one table nobody needs a student that will be refused;
-        most that will be are found on the first fold of the gate. Between sites a fold
-        is no fair sample: a class may be at one place alone.
+        most that will be are worse on a single fold, if it is large. Between sites a
+        fold is no fair sample: a class may be at one place alone.
         """
-        is_last = round_ == self.problem.max_iter
-        of_gates = self.folds.root not in plans
-        return is_last and of_gates and self.problem.sites.n_places == 1
+        if base not in self.folds.gates or round_ < self.problem.max_iter:
+            return False
+        judged = self.folds.test[list(self.folds.gates.values())]
+        n_first = self.folds.test[self.folds.gates[base]].sum()
+        is_large = n_first >= LEAST_SHARE * judged.any(axis=0).sum()
+        return bool(is_large) and self.problem.sites.n_places == 1
 
-    def _promising(self, base: Exclusion, round_: int) -> np.ndarray:
-        """Students that are not worse than before, on the fold of one base alone."""
+    def _worse(self, base: Exclusion, round_: int) -> np.ndarray:
+        """Students that are worse than before, on the fold of one base alone."""
         fold = {base: self.folds.gates[base]}
         before = mean_scores(self.problem, fold, self.best)
-        after = mean_scores(self.problem, fold, self.full[round_])
-        return ~(after <= before)  # NaN: a fold without weight says nothing
+        return mean_scores(self.problem, fold, self.full[round_]) < before
 
     def _fit_students(self, plans, batches, round_, students) -> None:
         """Fit the students of some bases with their lessons and soft labels."""
@@ -271,9 +277,13 @@ class _Loop:
             for j in np.flatnonzero(students).tolist():
                 lesson = self._lesson(base, plan, batches[base], j, round_)
                 soft_labels = of_all if learns_shares(self.members[j]) else None
-                if lesson is not None or soft_labels is not None:
-                    jobs.append(self._job(j, base, True, lesson, soft_labels))
-                    targets.append((models, j, soft_labels))
+                is_new = soft_labels is not None and models[j].soft_labels is None
+                if lesson is None and not is_new:
+                    continue
+                # soft labels alone are worth a fit once
+                lesson = models[j].lesson if lesson is None else lesson
+                jobs.append(self._job(j, base, True, lesson, soft_labels))
+                targets.append((models, j, soft_labels))
         self.problem.report(f"round {round_}: fitting students, {len(jobs)} fits")
         for (models, j, soft_labels), fitted in zip(targets, self._run(jobs)):
             models[j] = replace(fitted, soft_labels=soft_labels)
@@ -534,7 +544,7 @@ class _Loop:
     def _result(self, last_kept, n_iter, termination, history, scores) -> RoundsResult:
         root = self.folds.root
         final = self.best[root]
-        rows, responses, initial, answering = self._responses(last_kept)
+        rows, responses, answering = self._responses(last_kept)
         lessons = [fitted.lesson for fitted in final]
         transfer = np.zeros((len(self.members), len(self.members)), dtype=np.int64)
         for j, lesson in enumerate(lessons):
@@ -553,45 +563,33 @@ class _Loop:
             termination=termination,
             response_rows=rows,
             responses=responses,
-            initial_responses=initial,
             answering=[fitted.model for fitted in answering],
             columns=[member.columns for member in self.members],
         )
 
     def _responses(self, last_kept: int):
-        """Answers of students and of members to rows that no part of them has seen."""
+        """Answers to rows that no part of a model has seen, and whose they are."""
         folds, root = self.folds, self.folds.root
         if folds.gates:
-            models = [
-                (f, self.full[0][e], self.best[e]) for e, f in folds.gates.items()
-            ]
+            crossed = [(fold, self.best[base]) for base, fold in folds.gates.items()]
             answering = self.best[root]
         else:
             # nobody has needed the last round's students without a fold
             last = min(last_kept, len(self.crossed) - 1)
-            models = [
-                (fold, self.crossed[0][root, fold], self.crossed[last][root, fold])
-                for fold in folds.children(root)
+            crossed = [
+                (fold, self.crossed[last][root, fold]) for fold in folds.children(root)
             ]
             answering = self.full[last][root]
-        asked = np.zeros(folds.test.shape[1], dtype=bool)
-        count = np.zeros(len(asked))
-        shape = (len(self.members), len(asked), len(self.problem.classes))
-        initial, responses = np.zeros(shape), np.zeros(shape)
-        for fold, before, after in models:
+        n_rows = folds.test.shape[1]
+        count = np.zeros(n_rows)
+        total = np.zeros((len(self.members), n_rows, len(self.problem.classes)))
+        for fold, models in crossed:
             rows = np.flatnonzero(folds.test[fold])
             count[rows] += 1
-            for total, fitted in ((initial, before), (responses, after)):
-                for i, one in enumerate(fitted):
-                    total[i, rows] += one.answers(rows)
+            for i, fitted in enumerate(models):
+                total[i, rows] += fitted.answers(rows)
         rows = np.flatnonzero(count)
-        scale = count[rows][None, :, None]
-        return (
-            rows,
-            responses[:, rows] / scale,
-            initial[:, rows] / scale,
-            answering,
-        )
+        return rows, total[:, rows] / count[rows][None, :, None], answering
 
 
 def _summary(made: list[Generation]) -> dict[str, int]:

@@ -19,7 +19,7 @@ POOL_SHARE = 0.75
 def soft_labels(
     proba: np.ndarray, y_idx: np.ndarray, sample_weight: np.ndarray | None = None
 ) -> np.ndarray:
-    """Labels mixed with the logarithmic opinion pool of all members.
+    """Labels mixed with the logarithmic opinion pool of the members.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 """The loop: the paper's method by hand, no leaks, the gate, rounds, weights."""
 
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import sklearn
 from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits, load_iris, make_classification
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -142,11 +144,117 @@ def test_only_what_no_model_was_fitted_with_softens_a_label():
         assert found[never].tolist() == np.eye(2)[y[never]].tolist()
 
 
-def test_without_a_gate_the_stack_asks_the_models_that_it_learned_from():
-    """Those before teaching: nobody knows what students that doubt answer to new rows.
+def test_what_was_taught_stays_in_rounds_that_bring_nothing_new():
+    """Soft labels alone are no reason to fit a student once more."""
+    once = hand_distiller(max_iter=1, soft_targets=True).fit(X_HAND, Y_HAND)
+    distiller = hand_distiller(max_iter=5, soft_targets=True).fit(X_HAND, Y_HAND)
+    # the members answer the same, whatever they are fitted with
+    assert distiller.termination_condition_ == "nothing_to_teach"
+    assert distiller.n_iter_ == 2
+    for name in ("a", "b"):
+        few, many = once.pseudo_samples_[name], distiller.pseudo_samples_[name]
+        assert len(few.y) > 0
+        assert many.source.tolist() == few.source.tolist()
+        rows = [d.named_estimators_[name].X_.tolist() for d in (once, distiller)]
+        assert rows[0] == rows[1]
 
-    The vote asks the students, as they are.
-    """
+
+def test_soft_labels_leave_out_held_rows_weights_of_nothing_and_frozen_members(
+    monkeypatch,
+):
+    monkeypatch.setattr(_rounds, "harmed", lambda *_: np.zeros(1, dtype=bool))
+    scores = count()
+    X, y = make_classification(n_samples=90, flip_y=0.3, random_state=0)
+    weight = np.where(np.arange(90) % 9 == 0, 0.0, 1.0 + np.arange(90) % 3)
+    knows_all = DecisionTreeClassifier(random_state=0).fit(X, y)
+    members = [
+        ("tree", DecisionTreeClassifier(max_depth=3, random_state=0)),
+        ("bayes", GaussianNB()),
+    ]
+    params = {"validation": 0.25, "combine": "vote", "random_state": 0}
+    params["scoring"] = lambda *_: float(next(scores))  # everybody is kept
+    alone, watched = (
+        CooperativeDistiller([*members, *more], **params).fit(X, y, weight)
+        for more in ([], [("frozen", FrozenEstimator(knows_all))])
+    )
+    found = [d.soft_labels_.bayes for d in (alone, watched)]
+    assert found[0] is not None
+    np.testing.assert_array_equal(*found)
+    is_held = np.isnan(found[0]).all(axis=1)
+    assert 15 < is_held.sum() < 30
+    assert np.isfinite(found[0][~is_held]).all()
+    absent = (weight == 0) & ~is_held
+    assert absent.any()
+    assert found[0][absent].tolist() == np.eye(2)[y[absent]].tolist()
+    unweighted = CooperativeDistiller(members, **params).fit(X, y).soft_labels_.bayes
+    both = ~is_held & ~np.isnan(unweighted).all(axis=1) & (weight > 0)
+    assert abs(found[0] - unweighted)[both].max() > 0.01
+
+
+def test_between_sites_no_label_is_softened():
+    owner = np.array(list("aabababb"))
+    distiller = hand_distiller(max_iter=1, soft_targets=True)
+    distiller.fit(X_HAND, Y_HAND, sites=owner)
+    assert list(distiller.soft_labels_.values()) == [None, None]
+
+
+class UniqueIndex(GaussianNB):
+    """Fails on a frame of which two rows have one name."""
+
+    def fit(self, X, y, sample_weight=None):
+        assert X.index.is_unique
+        return super().fit(X, y, sample_weight)
+
+
+def test_rows_of_a_frame_have_one_name_each():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    members = [("a", UniqueIndex()), ("b", DecisionTreeClassifier(max_depth=1))]
+    distiller = CooperativeDistiller(members, validation=None, random_state=0)
+    assert distiller.fit(X, y).soft_labels_.a is not None
+
+
+def test_a_wrapper_of_a_model_without_weights_learns_labels(cancer):
+    members = [
+        ("wrapped", CalibratedClassifierCV(KNeighborsClassifier(), cv=2)),
+        ("bayes", GaussianNB()),
+    ]
+    distiller = CooperativeDistiller(members, validation=None, random_state=0)
+    distiller.fit(*cancer)
+    assert distiller.soft_labels_.wrapped is None
+    assert distiller.soft_labels_.bayes is not None
+
+
+def test_a_fold_that_nobody_could_learn_for_refuses_nobody():
+    """The first split of a time series leaves nothing to cross-fit on."""
+    X, y = make_classification(n_samples=300, flip_y=0.2, random_state=0)
+    members = [
+        ("tree", DecisionTreeClassifier(random_state=0)),
+        ("logistic", LogisticRegression(C=0.01)),
+    ]
+    distiller = CooperativeDistiller(members, cv=TimeSeriesSplit(4), random_state=0)
+    distiller.fit(X, y)
+    assert distiller.history_[0]["accepted"]
+
+
+def test_a_small_fold_refuses_nobody_alone(monkeypatch):
+    X, y = make_classification(n_samples=120, flip_y=0.2, random_state=0)
+    members = [
+        ("tree", DecisionTreeClassifier(random_state=0)),
+        ("bayes", GaussianNB()),
+    ]
+    monkeypatch.setattr(_rounds._Loop, "_worse", lambda *_: np.ones(2, dtype=bool))
+    for n_folds, n_judged in ((5, 0), (6, 2)):
+        distiller = CooperativeDistiller(members, cv=n_folds, random_state=0)
+        distiller.fit(X, y)
+        scores = [record["score_after"] for record in distiller.history_]
+        assert np.isfinite(scores).sum() == n_judged
+    # further rounds may mend it
+    distiller.set_params(cv=3, max_iter=2).fit(X, y)
+    assert np.isfinite([r["score_after"] for r in distiller.history_[:2]]).all()
+
+
+def test_without_a_gate_the_stack_asks_the_models_that_it_learned_from():
+    """Those before teaching: nobody knows how students answer to new rows."""
     X, y = make_classification(n_samples=90, flip_y=0.3, random_state=0)
     members = [
         ("a", DecisionTreeClassifier(random_state=0)),
@@ -157,11 +265,14 @@ def test_without_a_gate_the_stack_asks_the_models_that_it_learned_from():
     taught = CooperativeDistiller(members, **params).fit(X, y)
     assert taught.soft_labels_.a is not None
     assert taught.predict_proba(X).tolist() == plain.predict_proba(X).tolist()
-    vote = CooperativeDistiller(members, combine="vote", **params).fit(X, y)
-    students = [s.predict_proba(X) for s in vote.estimators_]
-    np.testing.assert_allclose(
-        vote.predict_proba(X), np.mean(students, axis=0), atol=2e-6
-    )
+    # with several rounds those of the round before the last
+    asked = [
+        CooperativeDistiller(members, max_iter=n, **params).fit(X, y) for n in (2, 3)
+    ]
+    assert asked[1].n_iter_ == 3
+    expected = [s.predict_proba(X) for s in asked[0].estimators_]
+    found = [s.predict_proba(X) for s in asked[1]._answering]
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_between_sites_the_label_is_taught_unless_asked_otherwise():
@@ -576,7 +687,7 @@ def test_the_gate_judges_a_fit_without_the_fold():
                 wrong[k, j] += (model.predict(X[test]) != y[test]).sum()
         first = score.copy() if first is None else first
     # one that is worse on the first fold is not tried on the others
-    is_stopped = first[1] <= first[0]
+    is_stopped = first[1] < first[0]
     assert 0 < is_stopped.sum() < 3
     score[1, is_stopped] = np.nan
     for k, key in enumerate(["score_before", "score_after"]):
@@ -593,7 +704,7 @@ def test_a_refused_student_goes_on_learning(monkeypatch, last):
     """It stays as it was until it is better, with all that it was taught by then."""
     script = iter([[0.0, 0.0], [-1.0, 1.0], [last, 2.0]])
     monkeypatch.setattr(_rounds, "mean_scores", lambda *_: np.array(next(script)))
-    monkeypatch.setattr(_rounds._Loop, "_promising", lambda *_: np.ones(2, dtype=bool))
+    monkeypatch.setattr(_rounds._Loop, "_worse", lambda *_: np.zeros(2, dtype=bool))
     X, y = load_digits(n_class=5, return_X_y=True)
     members = [("tree", DecisionTreeClassifier(max_depth=6)), ("bayes", GaussianNB())]
     distiller = CooperativeDistiller(

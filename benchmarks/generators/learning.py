@@ -251,6 +251,7 @@ def run_table(table, seed, variant, max_rows):
                 make_members(X, random_state=seed),
                 generator=generator,
                 peer_selection="best",
+                deficiency="error",
                 soft_targets=False,  # what the samples teach, not their teachers
                 validation=None,
                 combine="vote",
