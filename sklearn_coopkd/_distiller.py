@@ -129,7 +129,7 @@ class CooperativeDistiller(
 
     deficiency : {"error", "margin", "auto"}, default="auto"
         Rows that a student is taught: those it gets wrong out of sample ("error"), or
-        also those on which a peer gives the true class at least 0.1 more probability
+        also those on which a peer gives the true class at least 0.25 more probability
         ("margin"). "auto": "error" if `sites` is given, else "margin".
 
     peer_selection : {"all", "best"} or object, default="all"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_coopkd._deficiency import MARGIN, deficient_rows
+from sklearn_coopkd._deficiency import clearly_better, deficient_rows
 from sklearn_coopkd._problem import Problem
 from sklearn_coopkd._responses import calibrated, correct_rows
 from sklearn_coopkd._soft_labels import soft_labels
@@ -76,7 +76,7 @@ def make_plan(
         )
     if problem.deficiency == "margin":
         # what a student gets right it learns of those alone that know it better
-        is_better = confidence[:, None] - confidence[None] >= MARGIN
+        is_better = clearly_better(confidence[:, None], confidence[None])
         assigned = assigned & (is_better | ~qualified[None])
     soft = None
     if problem.soft_targets and problem.sites.n_places == 1 and learners.any():

@@ -28,6 +28,7 @@ from threadpoolctl import threadpool_limits
 from sklearn_coopkd import (
     CooperativeDistiller,
     QuintessentialGenerator,
+    _deficiency,
     _gate,
     _soft_labels,
 )
@@ -41,6 +42,7 @@ VARIANTS = {
     "default": {},
     "1 % more wrong answers allowed": {},
     'deficiency="error"': {"deficiency": "error"},
+    "margin of 0.1": {},
     "soft_targets=False": {"soft_targets": False},
     "labels for own rows": {},
     "half a label for own rows": {},
@@ -64,6 +66,7 @@ CONSTANTS = {
     "labels for own rows": (_soft_labels, "POOL_SHARE", 0.0),
     "half a label for own rows": (_soft_labels, "POOL_SHARE", 0.5),
     "no label for own rows": (_soft_labels, "POOL_SHARE", 1.0),
+    "margin of 0.1": (_deficiency, "MARGIN", 0.1),
 }
 
 
