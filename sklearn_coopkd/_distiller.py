@@ -72,8 +72,8 @@ from sklearn_coopkd._scoring import make_fold_scorer, routable_scorer
 from sklearn_coopkd._sites import make_sites, one_table
 from sklearn_coopkd.generators import QuintessentialGenerator
 
-# On one table, and between sites, where a model lacks what no single round brings, and
-# is taught what it gets wrong alone; see docs/benchmarks.md.
+# What "auto" means, on one table and between sites; see docs/benchmarks.md. Between
+# sites a model lacks more than one round brings.
 AUTO_MAX_ITER = (1, 3)
 AUTO_DEFICIENCY = ("margin", "error")
 

@@ -274,14 +274,15 @@ def _fit(member, data, rows, lesson, soft_labels):
     if soft_labels is not None:
         row, y_fit, weight = spread_labels(soft_labels, y_fit, weight, classes)
         rows = rows[row]
-    X_fit, origin = take_rows(X, rows), rows
-    if soft_labels is not None:
-        X_fit = concat_rows([X_fit])  # a frame's index is unique again
+    parts, origin = [take_rows(X, rows)], rows
     if lesson is not None:
-        X_fit = concat_rows([X_fit, lesson.X])
+        parts.append(lesson.X)
         y_fit = np.concatenate([y_fit, lesson.y])
         origin = np.concatenate([rows, lesson.source])
         weight = np.concatenate([weight, lesson.weight])
+    # joined even if alone: a frame of which rows are repeated needs an index of its own
+    is_whole = lesson is None and soft_labels is None
+    X_fit = parts[0] if is_whole else concat_rows(parts)
     if member.columns is not None:
         X_fit = take_columns(X_fit, member.columns)
     # a pseudo-sample inherits the metadata of its source row
