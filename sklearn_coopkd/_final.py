@@ -14,14 +14,23 @@ from sklearn_coopkd._pool import fit_pool, log_pool
 from sklearn_coopkd._responses import PROBA_FLOOR
 
 
-class PooledLogisticRegression(ClassifierMixin, BaseEstimator):
-    """Logistic regression on probabilities, pooled with their weighted geometric mean.
+# Probabilities are floored here before logistic regression gets their logarithms: a
+# lower floor only lets single columns grow.
+LOG_FLOOR = 1e-3
 
-    Logistic regression has a coefficient for every column and class: it can mend what
-    members get wrong systematically, and needs rows for it. The logarithmic opinion
-    pool has one weight a member, the same for all classes:
-    ``p(k) ~ prod_i p_i(k) ** w_i``, with weights of the least log-loss. The answer is
-    the geometric mean of both.
+
+class PooledLogisticRegression(ClassifierMixin, BaseEstimator):
+    """Logistic regressions, pooled with a weighted geometric mean of the members.
+
+    The answer is the geometric mean of three:
+
+    - logistic regression on the members' probabilities, as in
+      :class:`sklearn.ensemble.StackingClassifier`;
+    - logistic regression on their logarithms (of two classes, the log-odds; else less
+      their mean over classes). Both have a coefficient for every column and class: they
+      can mend what members get wrong systematically, and need rows for it;
+    - the logarithmic opinion pool, with one weight a member, the same for all classes:
+      ``p(k) ~ prod_i p_i(k) ** w_i``, with weights of the least log-loss.
 
     Parameters
     ----------
@@ -34,7 +43,10 @@ class PooledLogisticRegression(ClassifierMixin, BaseEstimator):
         The labels in y.
 
     logistic_ : LogisticRegression
-        The logistic regression.
+        The one on probabilities.
+
+    log_logistic_ : LogisticRegression
+        The one on their logarithms.
 
     pool_weights_ : ndarray of shape (n_members,)
         The weights `w_i`; not negative.
@@ -47,13 +59,15 @@ class PooledLogisticRegression(ClassifierMixin, BaseEstimator):
     References
     ----------
     Heskes, "Selecting Weighting Factors in Logarithmic Opinion Pools", NIPS 1997.
+    Kull et al., "Beyond temperature scaling", NeurIPS 2019: logistic regression on
+    logarithms of the probabilities of a single model.
     """
 
     def __init__(self, classes: Any = None):
         self.classes = classes
 
     def fit(self, X, y, sample_weight=None):
-        """Fit both.
+        """Fit all three.
 
         Parameters
         ----------
@@ -69,8 +83,12 @@ class PooledLogisticRegression(ClassifierMixin, BaseEstimator):
         """
         self.logistic_ = LogisticRegression(max_iter=1000).fit(X, y, sample_weight)
         self.classes_ = self.logistic_.classes_
+        proba = self._proba(X)
+        self.log_logistic_ = LogisticRegression(max_iter=1000).fit(
+            _log_columns(proba), y, sample_weight
+        )
         y_idx = np.searchsorted(self.classes_, y)
-        self.pool_weights_ = fit_pool(self._proba(X), y_idx, sample_weight)
+        self.pool_weights_ = fit_pool(proba, y_idx, sample_weight)
         return self
 
     def _proba(self, X):
@@ -95,9 +113,14 @@ class PooledLogisticRegression(ClassifierMixin, BaseEstimator):
         log_proba : ndarray of shape (n_samples, n_classes)
         """
         check_is_fitted(self)
-        linear = np.log(np.maximum(self.logistic_.predict_proba(X), PROBA_FLOOR))
-        pooled = log_pool(self._proba(X), self.pool_weights_)
-        return log_softmax((linear + pooled) / 2, axis=1)
+        proba = self._proba(X)
+        of_both = [
+            self.logistic_.predict_proba(X),
+            self.log_logistic_.predict_proba(_log_columns(proba)),
+        ]
+        logistic = np.log(np.maximum(of_both, PROBA_FLOOR)).sum(axis=0)
+        pooled = log_pool(proba, self.pool_weights_)
+        return log_softmax((logistic + pooled) / 3, axis=1)
 
     def predict_proba(self, X):
         """Predict probabilities.
@@ -141,3 +164,12 @@ class PooledLogisticRegression(ClassifierMixin, BaseEstimator):
         if len(self.classes_) == 2:
             return log_proba[:, 1] - log_proba[:, 0]
         return log_proba
+
+
+def _log_columns(proba):
+    """Logarithms of probabilities as columns, (n_rows, n_columns)."""
+    log_proba = np.log(np.maximum(proba, LOG_FLOOR))
+    if log_proba.shape[2] == 2:
+        return (log_proba[..., 1] - log_proba[..., 0]).T
+    centred = log_proba - log_proba.mean(axis=2, keepdims=True)
+    return centred.transpose(1, 0, 2).reshape(centred.shape[1], -1)

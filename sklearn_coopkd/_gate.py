@@ -1,7 +1,8 @@
 """The gate: is a student better than before on rows that no part of it has seen?
 
-It is kept if its mean score rises, and if it is not wrong on more of them, by weight,
-than what was kept so far; between sites a hundredth of the weight is allowed.
+It is kept if its mean score rises, and if it is right on more of them, by weight, than
+what was kept so far: on one table by a standard error, or on the same rows. Between
+sites it may lose a hundredth of the weight.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from sklearn_coopkd._responses import (
     fit_temperature,
 )
 
-# Share of the weight by which a student may be wrong more often. None on one table:
-# fewer students are worse on new rows than with a hundredth, and no less is learned.
-# Between sites other rules guard a student already, and it may pay for a new class.
-HARM = 0.0
+# Standard errors by which the right answers must rise on one table: without it every
+# fiftieth student comes out more than a point worse on new rows, with it hardly any.
+STANDARD_ERRORS = 1.0
+# Share of the weight that a student may lose between sites: other rules guard it there,
+# and it may pay for a new class.
 HARM_BETWEEN_SITES = 0.01
 # of sums of weights
 ROUNDING = 1e-9
@@ -87,10 +89,13 @@ def _score(problem, fitted, rows, proba):
 
 
 def harmed(problem: Problem, before: Models, after: Models) -> np.ndarray:
-    """Students that a round made wrong more often.
+    """Students that a round made wrong more often, or may have.
 
     On one table a score such as the log-loss may rise where doubt replaces right
-    answers. Between sites it alone would take the labels of a site that contradicts the
+    answers, and on few rows right answers rise by chance: they must by a standard error
+    of the paired difference (of McNemar's test), unless none has changed.
+
+    Between sites a score alone would take the labels of a site that contradicts the
     others: a student that is sure of the rest loses more there than doubt costs
     elsewhere. So a student may not lose on all rows, and not where half the weight is
     that of its own rows, half that of all others. Own rows that are taken for a class
@@ -114,6 +119,7 @@ def harmed(problem: Problem, before: Models, after: Models) -> np.ndarray:
     )
     # sums over all, own and other rows
     gained, weight = np.zeros((2, 3, len(owns)))
+    squares = np.zeros(len(owns))  # of what all rows gained
     for base, fold in problem.folds.gates.items():
         rows = np.flatnonzero(problem.folds.test[fold])
         y_idx, of_row = problem.y_idx[rows], problem.weights(rows)
@@ -125,8 +131,11 @@ def harmed(problem: Problem, before: Models, after: Models) -> np.ndarray:
             everyone = np.ones_like(own)
             change = (is_right * 1.0 - was_right) * of_row
             gained[:, j] += np.array([everyone, counts_at_home, ~own]) @ change
+            squares[j] += change @ change
             weight[:, j] += np.array([everyone, own, ~own]) @ of_row
+    if problem.sites.n_places == 1:
+        asked = STANDARD_ERRORS * np.sqrt(squares)
+        return gained[0] < asked - ROUNDING * weight[0]
     everywhere, at_home, elsewhere = gained / np.maximum(weight, 1e-12)
-    allowed = HARM_BETWEEN_SITES if problem.sites.n_places > 1 else HARM
-    allowed += ROUNDING
+    allowed = HARM_BETWEEN_SITES + ROUNDING
     return (everywhere < -allowed) | ((at_home + elsewhere) / 2 < -allowed)

@@ -52,12 +52,19 @@ def test_weights_minimise_the_penalised_loss(n_classes):
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_answers_are_the_geometric_mean_of_both(n_classes):
+def test_answers_are_the_geometric_mean_of_three(n_classes):
     probas, y = drawn(100, n_classes, [1.0, 0.2])
     X = columns(probas)
     model = PooledLogisticRegression().fit(X, y)
-    linear = LogisticRegression(max_iter=1000).fit(X, y).predict_proba(X)
-    expected = pool([linear, pool(probas, model.pool_weights_)], [0.5, 0.5])
+    logs = np.log(probas.clip(1e-3))
+    if n_classes == 2:
+        Z = np.column_stack([log[:, 1] - log[:, 0] for log in logs])
+    else:
+        Z = np.hstack([log - log.mean(axis=1)[:, None] for log in logs])
+    logistic = [
+        LogisticRegression(max_iter=1000).fit(of, y).predict_proba(of) for of in (X, Z)
+    ]
+    expected = pool([*logistic, pool(probas, model.pool_weights_)], [1 / 3] * 3)
     np.testing.assert_allclose(model.predict_proba(X), expected, atol=1e-5)
     np.testing.assert_allclose(model.predict_log_proba(X), np.log(expected), atol=1e-4)
     assert np.array_equal(model.predict(X), expected.argmax(axis=1))

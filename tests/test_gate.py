@@ -68,17 +68,40 @@ def test_rows_count_by_their_weight():
     assert not is_harmed(RIGHT_BUT_2, after, weight)
 
 
+@pytest.mark.parametrize("scale", [0.1, 1.0, 3.0])
 @pytest.mark.parametrize(
-    ("lost", "expected"), [(0.1, False), (0.3, False), (0.301, True)]
+    ("n_gained", "n_lost", "expected"),
+    [
+        (0, 0, False),
+        (0, 1, True),
+        (1, 0, False),
+        (1, 1, True),
+        (2, 1, True),  # 1 of 3: a standard error is 1.7
+        (3, 1, False),  # 2 of 4: just one
+        (4, 2, True),  # 2 of 6: 2.4
+        (5, 2, False),  # 3 of 7: 2.6
+    ],
 )
-def test_on_one_table_no_row_may_be_lost_for_nothing(lost, expected):
-    # gained: 0.1 + 0.2, which is a little more than 0.3 in floats
+def test_on_one_table_right_answers_rise_by_a_standard_error(
+    n_gained, n_lost, expected, scale
+):
+    before, after = Y.copy(), Y.copy()
+    before[:n_gained] = (Y[:n_gained] + 1) % 3
+    after[len(Y) - n_lost :] = 0
+    weight = np.full(len(Y), scale)
+    found = is_harmed(before, after, weight, sites=one_table(2, len(Y)))
+    assert found == expected
+
+
+def test_on_one_table_a_heavy_row_counts_more():
     weight = np.ones(len(Y))
-    weight[[0, 8, 9]] = lost, 0.1, 0.2
-    after = [1, 0, 1, 1, 0, 0, 1, 1, 2, 2]
+    after = [1, 0, 1, 1, 0, 0, 1, 1, 2, 2]  # one lost, two gained
     sites = one_table(2, len(Y))
-    assert is_harmed(RIGHT_BUT_2, after, weight, sites=sites) == expected
-    assert is_harmed(after, RIGHT_BUT_2, weight, sites=sites) == (lost < 0.3)
+    assert is_harmed(RIGHT_BUT_2, after, weight, sites=sites)
+    weight[0] = 0.4  # 1.6, and a standard error of 1.47
+    assert not is_harmed(RIGHT_BUT_2, after, weight, sites=sites)
+    weight[0] = 0.6  # 1.4, and 1.54
+    assert is_harmed(RIGHT_BUT_2, after, weight, sites=sites)
 
 
 @pytest.mark.parametrize("n_lost", [0, 1, 2])

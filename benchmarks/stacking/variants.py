@@ -40,7 +40,7 @@ from runs import read, resume, versions, work
 
 VARIANTS = {
     "default": {},
-    "1 % more wrong answers allowed": {},
+    "as many wrong answers allowed": {},
     'deficiency="error"': {"deficiency": "error"},
     "margin of 0.1": {},
     "soft_targets=False": {"soft_targets": False},
@@ -61,8 +61,8 @@ VARIANTS = {
 }
 # no parameters: module, name, value
 CONSTANTS = {
-    "no rule on wrong answers": (_gate, "HARM", 1.0),
-    "1 % more wrong answers allowed": (_gate, "HARM", 0.01),
+    "no rule on wrong answers": (_gate, "STANDARD_ERRORS", -np.inf),
+    "as many wrong answers allowed": (_gate, "STANDARD_ERRORS", 0.0),
     "labels for own rows": (_soft_labels, "POOL_SHARE", 0.0),
     "half a label for own rows": (_soft_labels, "POOL_SHARE", 0.5),
     "no label for own rows": (_soft_labels, "POOL_SHARE", 1.0),
