@@ -121,7 +121,8 @@ class CooperativeDistiller(
 
     final_estimator : estimator, default=None
         Classifier that combines the members' outputs if ``combine="stack"``. None is
-        logistic regression pooled with the weighted geometric mean of the members.
+        logistic regressions on probabilities and on their logarithms, pooled with the
+        weighted geometric mean of the members.
 
     combine : {"stack", "vote", "best"}, default="stack"
         What `predict` uses: a final estimator on the students' out-of-sample outputs,
@@ -142,12 +143,13 @@ class CooperativeDistiller(
         with the method `generate` of that class, `get_params` and `set_params`.
 
     soft_targets : bool or "auto", default="auto"
-        Whether a student learns probabilities, or labels alone: at a pseudo-sample
-        those of its teacher; at its own rows, on one table, a quarter of the label and
-        three quarters of what all members but frozen ones together answer out of
-        sample (see the notes). A row is then there once for each label with at least
-        0.02, weighted by it. "auto": on one table; between sites, where a student lacks
-        whole classes, the labels teach more. Members whose `fit` is given no weights
+        Whether a student learns probabilities, or labels alone. On one table they are a
+        quarter of the label and three quarters of what all members but frozen ones
+        together answer, at its own rows and at pseudo-samples (see the notes); at a
+        pseudo-sample of a frozen teacher, or between sites, what its teacher answers.
+        A row is then there once for each label with at least 0.02, weighted by it.
+        "auto": on one table; between sites, where a student lacks whole classes, the
+        labels teach more. Members whose `fit` is given no weights
         (pipelines that request none among them), searches, and those that balance
         their classes by counting rows learn the labels in any case.
 
@@ -164,10 +166,10 @@ class CooperativeDistiller(
         cost.
 
     tol : float, default=0.0
-        A student is kept if its score rises by more than this, and if it is not wrong
-        on more held-out rows, by weight, than what was kept so far; between sites, on
-        a hundredth more. One that is not is delivered as it was; what it has learned
-        goes on learning and teaching in further rounds.
+        A student is kept if its score rises by more than this, and if it does not
+        lose right answers on held-out rows (see the notes). One that is not is
+        delivered as it was; what it has learned goes on learning and teaching in
+        further rounds.
 
     scoring : str or callable, default="neg_log_loss"
         What the gate compares, and what picks the best student. Members without
@@ -257,9 +259,8 @@ class CooperativeDistiller(
 
     pseudo_samples_ : :class:`~sklearn.utils.Bunch`
         For each student: a Bunch with "X", "y" (the true label), "weight", "teacher"
-        (names), "source" (row of the training data), "round" and "target" (the
-        teacher's probabilities, shape (n_samples, n_classes); None if the student
-        learned labels).
+        (names), "source" (row of the training data), "round" and "target" (soft
+        labels, shape (n_samples, n_classes); None if the student learned labels).
 
     soft_labels_ : :class:`~sklearn.utils.Bunch`
         For each student: soft labels of its own rows, shape (n_samples, n_classes),
@@ -286,17 +287,21 @@ class CooperativeDistiller(
     the best of several rounds is chosen on them.
 
     Nor may a student be wrong on more of the held-out rows, by weight, than what was
-    kept so far. Between sites it is judged on held-out rows of all sites, each row the
-    same, may be wrong on a hundredth more, and may take rows of its own for a class
-    that its site never saw, if it gains more elsewhere (see the user guide).
+    kept so far. On one table it must be right on more by a standard error of the
+    paired difference, or on the same rows: the root of the sum of squared weights
+    of the rows on which the two differ, as in McNemar's test. Between sites it is
+    judged on held-out rows of all sites, each row the same, may be wrong on a hundredth
+    more, and may take rows of its own for a class that its site never saw, if it gains
+    more elsewhere (see the user guide).
     Models are asked about rows where these are, and a pseudo-sample is made from rows
     of one site. ``combine="stack"`` brings probabilities and labels of all sites
     together, "vote" and "best" only scores and temperatures.
 
-    On one table a student is also told how doubtful its own rows are: by the members'
-    answers, each of a model that was not fitted with the row, calibrated by
-    temperature and pooled by their weighted geometric mean (the logarithmic opinion
-    pool). Between sites nobody pools answers about rows of several owners.
+    On one table a student is also told how doubtful rows and pseudo-samples are: by
+    the members' answers, each of a model that was not fitted with the row, or the
+    source, calibrated by temperature and pooled by their weighted geometric mean (the
+    logarithmic opinion pool). Between sites nobody pools answers about rows of several
+    owners.
 
     In the last round on one table a student that is worse on the gate's first fold is
     refused by this fold alone, if it has a fifth of the rows.

@@ -57,6 +57,7 @@ from sklearn_coopkd._responses import (
     Responder,
     calibrated,
     correct_rows,
+    fit_temperatures,
 )
 from sklearn_coopkd._transport import (
     Lessons,
@@ -194,7 +195,8 @@ def make_lessons(
     for k, models in enumerate((teachers, students)):
         for part, fitted in models:
             proba[k, part] = fitted.answers(part)
-    confidence = calibrated(proba, y_idx, weight)[:, np.arange(len(y_idx)), y_idx]
+    comparable = calibrated(proba, fit_temperatures(proba, y_idx, weight))
+    confidence = comparable[:, np.arange(len(y_idx)), y_idx]
     wanted = deficient_rows(proba, confidence, y_idx, deficiency)[1]
     if weight is not None:  # a row without weight is as good as absent
         wanted &= weight > 0

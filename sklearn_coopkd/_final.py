@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_coopkd._pool import fit_pool, log_pool
 from sklearn_coopkd._responses import PROBA_FLOOR
 
-
 # Probabilities are floored here before logistic regression gets their logarithms: a
 # lower floor only lets single columns grow.
 LOG_FLOOR = 1e-3

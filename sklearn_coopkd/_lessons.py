@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from numbers import Real
 from typing import Any
@@ -42,7 +43,7 @@ class Lesson:
     teacher: np.ndarray  # position of the member that made it
     source: np.ndarray  # row it was made from
     round: np.ndarray
-    # (n_samples, n_classes) what the teacher says of each; None: the label is all
+    # (n_samples, n_classes) soft label of each; None: the label is all
     target: np.ndarray | None = None
 
 
@@ -55,8 +56,10 @@ class Samples:
     report: dict[str, float]
     # (n_sources,) the teacher's probability of the source's class; NaN: not asked
     proba: np.ndarray
-    # (n_sources, n_classes) what the teacher says of each success; None: not asked
+    # (n_sources, n_classes) soft label of each success; None: the label is all
     target: np.ndarray | None = None
+    # (n_members, n_successes, n_classes) what members say of them; None: not asked
+    answers: np.ndarray | None = None
 
 
 def make_samples(
@@ -69,14 +72,15 @@ def make_samples(
     seed: int,
     columns: np.ndarray | None = None,
     soft_targets: bool = False,
+    asked: Sequence[Any] = (),
 ) -> Samples:
     """Let a teacher make a pseudo-sample from each row of X.
 
     Of a teacher that sees some columns only (mask `columns`), the others stay: a
     generator with the parameter `immutable_features` is told so, and of what any makes
-    they are put back, which its teacher does not notice. With `soft_targets` it is
-    asked once more, about all that succeeded; not if there are two classes and the
-    generator has said how sure the teacher is of one of them.
+    they are put back, which its teacher does not notice. All members that are `asked`
+    answer to what succeeded. Else, with `soft_targets`, the teacher does once more; not
+    if there are two classes and the generator has said how sure it is of one of them.
 
     Raises
     ------
@@ -101,11 +105,15 @@ def make_samples(
         samples = _checked(made, X, type(generator).__name__)
         if columns is not None:
             samples = _restored(samples, X, columns)
+    taught = np.flatnonzero(samples.success)
+    if asked:
+        X_taught = take_rows(samples.X, taught)
+        answers = np.array([member.predict_proba(X_taught) for member in asked])
+        return replace(samples, answers=answers)
     if not soft_targets:
         return samples
     is_label = teacher.classes_ == y[:, None]
     target = np.zeros(is_label.shape)
-    taught = np.flatnonzero(samples.success)
     own = samples.proba[taught][:, None]
     of_two = target.shape[1] == 2 and getattr(teacher, "is_complete", False)
     if of_two and np.isfinite(own).all():

@@ -11,19 +11,20 @@ import numpy as np
 
 from sklearn_coopkd._deficiency import clearly_better, deficient_rows
 from sklearn_coopkd._problem import Problem
-from sklearn_coopkd._responses import calibrated, correct_rows
-from sklearn_coopkd._soft_labels import soft_labels
+from sklearn_coopkd._responses import calibrated, correct_rows, fit_temperatures
+from sklearn_coopkd._soft_labels import LabelPool, fit_label_pool
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Who teaches which row to whom, and the soft labels of all rows."""
+    """Who teaches which row to whom, and what all say of rows and pseudo-samples."""
 
     rows: np.ndarray  # (n_rows,) rows with out-of-sample answers
     deficient: np.ndarray  # (n_members, n_rows)
     assigned: np.ndarray  # (n_teachers, n_students, n_rows)
-    # (n_rows, n_classes); None: labels, and between places, where nobody pools answers
-    soft_labels: np.ndarray | None
+    # None: students learn labels, or, between places, what single teachers say
+    label_pool: LabelPool | None
+    soft_labels: np.ndarray | None  # (n_rows, n_classes), of that pool
 
 
 def make_plan(
@@ -59,7 +60,8 @@ def make_plan(
     present = problem.weights(rows) > 0
     rows, proba = rows[present], proba[:, present]
     y_idx, weight = problem.y_idx[rows], problem.weights(rows)
-    comparable = calibrated(proba, y_idx, weight)
+    temperatures = fit_temperatures(proba, y_idx, weight)
+    comparable = calibrated(proba, temperatures)
     confidence = comparable[:, np.arange(len(rows)), y_idx]
     deficient = deficient_rows(proba, confidence, y_idx, problem.deficiency)
     deficient &= learners[:, None]
@@ -78,8 +80,10 @@ def make_plan(
         # what a student gets right it learns of those alone that know it better
         is_better = clearly_better(confidence[:, None], confidence[None])
         assigned = assigned & (is_better | ~qualified[None])
-    soft = None
-    if problem.soft_targets and problem.sites.n_places == 1 and learners.any():
+    pool = soft_labels = None
+    if problem.pools_answers and learners.any():
         # a frozen member may have been fitted with these very rows
-        soft = soft_labels(comparable[learners], y_idx, weight)
-    return Plan(rows, deficient, assigned, soft)
+        asked = proba[learners]
+        pool = fit_label_pool(asked, temperatures[learners], y_idx, weight)
+        soft_labels = pool.soft_labels(asked, y_idx)
+    return Plan(rows, deficient, assigned, pool, soft_labels)

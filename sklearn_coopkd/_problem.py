@@ -36,6 +36,14 @@ class Problem:
     seed: int
     report: Callable[[str], None]
 
+    @property
+    def pools_answers(self) -> bool:
+        """Whether students learn what all members say of rows and pseudo-samples.
+
+        Between places nobody can ask them all.
+        """
+        return self.soft_targets and self.sites.n_places == 1
+
     def weights(self, rows: np.ndarray) -> np.ndarray:
         if self.sample_weight is None:
             return np.ones(len(rows))

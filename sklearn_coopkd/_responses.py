@@ -190,12 +190,30 @@ def apply_temperature(proba: np.ndarray, temperature: float) -> np.ndarray:
     return softmax(log_proba / temperature, axis=1)
 
 
-def calibrated(
-    proba: np.ndarray, y_idx: np.ndarray, sample_weight: np.ndarray | None = None
-) -> np.ndarray:
+def calibrated(proba: np.ndarray, temperatures: np.ndarray) -> np.ndarray:
     """Probabilities of members, each calibrated by its own temperature.
 
     Members differ in over- and underconfidence: this is what can be compared.
+
+    Parameters
+    ----------
+    proba : ndarray of shape (n_members, n_rows, n_classes)
+
+    temperatures : ndarray of shape (n_members,)
+        From `fit_temperatures`.
+
+    Returns
+    -------
+    calibrated : ndarray of shape (n_members, n_rows, n_classes)
+    """
+    found = [apply_temperature(*pair) for pair in zip(proba, temperatures)]
+    return np.array(found).reshape(proba.shape)
+
+
+def fit_temperatures(
+    proba: np.ndarray, y_idx: np.ndarray, sample_weight: np.ndarray | None = None
+) -> np.ndarray:
+    """Temperature of each member; see `fit_temperature`.
 
     Parameters
     ----------
@@ -208,14 +226,9 @@ def calibrated(
 
     Returns
     -------
-    calibrated : ndarray of shape (n_members, n_rows, n_classes)
+    temperatures : ndarray of shape (n_members,)
     """
-    return np.array(
-        [
-            apply_temperature(answers, fit_temperature(answers, y_idx, sample_weight))
-            for answers in proba
-        ]
-    ).reshape(proba.shape)
+    return np.array([fit_temperature(one, y_idx, sample_weight) for one in proba])
 
 
 class Responder(ClassifierMixin, BaseEstimator):

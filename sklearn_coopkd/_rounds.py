@@ -35,6 +35,7 @@ from sklearn_coopkd._folds import Exclusion
 from sklearn_coopkd._gate import harmed, mean_scores
 from sklearn_coopkd._lessons import (
     Lesson,
+    Samples,
     capped,
     distinct,
     hands_over_rows,
@@ -302,20 +303,21 @@ class _Loop:
     def _batches(self, base: Exclusion, plan: Plan, round_: int):
         """Who teaches which rows with which anchors: one entry for each call.
 
-        Sources and anchors are rows of one place. Yields the teacher's position, its
-        fitted model, the positions of the sources in `plan.rows`, the anchors, and the
-        place.
+        Sources and anchors are rows of one place. Yields the teacher's position, all
+        members, fitted with the same rows as it, the positions of the sources in
+        `plan.rows`, the anchors, and the place.
         """
         folds, sites = self.folds, self.sites
-        for i, full in enumerate(self.full[round_ - 1][base]):
+        full = self.full[round_ - 1][base]
+        for i in range(len(full)):
             owned = sites.owns[i, plan.rows]
             # rows that the teacher is fitted with: by its model without their fold
             crossed = [
-                (self.crossed[round_ - 1][base, fold][i], owned & tested, child)
+                (self.crossed[round_ - 1][base, fold], owned & tested, child)
                 for fold, child in folds.children(base).items()
                 for tested in [folds.test[fold][plan.rows]]
             ]
-            for fitted, chosen, exclusion in [*crossed, (full, ~owned, base)]:
+            for models, chosen, exclusion in [*crossed, (full, ~owned, base)]:
                 anchors = folds.rows(exclusion)
                 anchors = anchors[self.problem.weights(anchors) > 0]
                 pools = sites.by_place(anchors)
@@ -323,7 +325,7 @@ class _Loop:
                 at = sites.place[plan.rows[position]]
                 for place in np.unique(at).tolist():
                     if place in pools:
-                        yield i, fitted, position[at == place], pools[place], place
+                        yield i, models, position[at == place], pools[place], place
 
     def _make_samples(self, plans, round_, students):
         """Generate once for each teacher and source, whoever will learn from it.
@@ -332,22 +334,21 @@ class _Loop:
         samples); the samples may be of more rows, `sources`, than those positions.
         """
         problem = self.problem
-        calls: dict[Any, tuple[Fitted, np.ndarray, list[np.ndarray]]] = {}
+        calls: dict[Any, tuple[int, list[Fitted], np.ndarray, list[np.ndarray]]] = {}
         entries: dict[Exclusion, list[tuple[int, np.ndarray, Any]]] = {}
         for base, plan in plans.items():
             needed = plan.assigned[:, students].any(axis=1)
             entries[base] = []
-            for i, fitted, position, pool, place in self._batches(base, plan, round_):
+            for i, models, position, pool, place in self._batches(base, plan, round_):
                 position = position[needed[i, position]]
                 if len(position):
                     # two bases may ask the same model to teach other rows
-                    key = id(fitted), place
-                    calls.setdefault(key, (fitted, pool, []))[2].append(
-                        plan.rows[position]
-                    )
+                    key = place, *map(id, [models[i], *self._asked(i, models)])
+                    call = calls.setdefault(key, (i, models, pool, []))
+                    call[-1].append(plan.rows[position])
                     entries[base].append((i, position, key))
         sources = {
-            k: np.unique(np.concatenate(rows)) for k, (_, _, rows) in calls.items()
+            k: np.unique(np.concatenate(rows)) for k, (*_, rows) in calls.items()
         }
         self.problem.report(
             f"round {round_}: generating {sum(map(len, sources.values()))} samples"
@@ -355,14 +356,15 @@ class _Loop:
         results = self.parallel(
             delayed(make_samples)(
                 problem.generator,
-                fitted.responder(problem.classes),
+                models[i].responder(problem.classes),
                 *(take_rows(problem.X, sources[key]), problem.y[sources[key]]),
                 *(take_rows(problem.X, pool), problem.y[pool]),
                 problem.seed,
-                fitted.columns,
+                models[i].columns,
                 problem.soft_targets,
+                [one.responder(problem.classes) for one in self._asked(i, models)],
             )
-            for key, (fitted, pool, _) in calls.items()
+            for key, (i, models, pool, _) in calls.items()
         )
         self.reports.setdefault(
             round_, [(made.report, int(made.success.sum())) for made in results]
@@ -370,10 +372,39 @@ class _Loop:
         samples = dict(zip(calls, results))
         return {
             base: [
-                (i, position, sources[key], samples[key]) for i, position, key in found
+                (
+                    i,
+                    position,
+                    sources[key],
+                    self._labelled(samples[key], sources[key], plans[base]),
+                )
+                for i, position, key in found
             ]
             for base, found in entries.items()
         }
+
+    def _asked(self, i: int, models: list[Fitted]) -> list[Fitted]:
+        """Those who say together what teacher i has made; none: it says so alone.
+
+        A frozen one is not in the pool, and nobody else would pass on what it knows.
+        """
+        if not self.problem.pools_answers or not self._learners[i]:
+            return []
+        return [models[j] for j in np.flatnonzero(self._learners)]
+
+    def _labelled(self, samples: Samples, sources: np.ndarray, plan: Plan) -> Samples:
+        """Samples with the soft labels that a base's pool makes of the answers.
+
+        Each base has a pool of its own: that of another has seen rows that this one may
+        not see.
+        """
+        if samples.answers is None or plan.label_pool is None:
+            return samples
+        taught = np.flatnonzero(samples.success)
+        y_idx = self.problem.y_idx[sources[taught]]
+        target = np.zeros((len(sources), len(self.problem.classes)))
+        target[taught] = plan.label_pool.soft_labels(samples.answers, y_idx)
+        return replace(samples, target=target, answers=None)
 
     def _copies(self, X_pseudo, source, base, student) -> np.ndarray:
         """Samples that a student would see as a real row of where they were made.

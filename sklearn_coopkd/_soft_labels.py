@@ -1,6 +1,6 @@
 """Soft labels: what the members together say of rows that students are fitted with.
 
-Beside its pseudo-samples a student learns how doubtful each of its rows is. Only
+A student learns how doubtful each of its rows is, and each of its pseudo-samples. Only
 answers of models that were not fitted with a row count, or they would repeat its label;
 Dao et al., "Knowledge Distillation as Semiparametric Inference", ICLR 2021, call this
 cross-fitting and show what is lost without it.
@@ -8,23 +8,61 @@ cross-fitting and show what is lost without it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from sklearn_coopkd._pool import fit_pool, log_pool
+from sklearn_coopkd._responses import calibrated
 
 # Share of the members' answer in a soft label; the rest is the label itself.
 POOL_SHARE = 0.75
 
 
-def soft_labels(
-    proba: np.ndarray, y_idx: np.ndarray, sample_weight: np.ndarray | None = None
-) -> np.ndarray:
-    """Labels mixed with the logarithmic opinion pool of the members.
+@dataclass(frozen=True)
+class LabelPool:
+    """The members' logarithmic opinion pool, as labels."""
+
+    temperatures: np.ndarray  # (n_members,)
+    weights: np.ndarray  # (n_members,)
+
+    def soft_labels(self, proba: np.ndarray, y_idx: np.ndarray) -> np.ndarray:
+        """Labels mixed with what the members together say.
+
+        Parameters
+        ----------
+        proba : ndarray of shape (n_members, n_rows, n_classes)
+            Answers of models that were not fitted with the rows.
+
+        y_idx : ndarray of shape (n_rows,)
+            Position of the true class.
+
+        Returns
+        -------
+        soft_labels : ndarray of shape (n_rows, n_classes)
+            ``(1 - POOL_SHARE) * label + POOL_SHARE * pool``, rows summing to 1.
+        """
+        pooled = np.exp(log_pool(calibrated(proba, self.temperatures), self.weights))
+        mixed = POOL_SHARE * pooled
+        mixed[np.arange(len(y_idx)), y_idx] += 1 - POOL_SHARE
+        return mixed
+
+
+def fit_label_pool(
+    proba: np.ndarray,
+    temperatures: np.ndarray,
+    y_idx: np.ndarray,
+    sample_weight: np.ndarray | None = None,
+) -> LabelPool:
+    """Weights of the least log-loss.
 
     Parameters
     ----------
     proba : ndarray of shape (n_members, n_rows, n_classes)
-        Out-of-sample probabilities, calibrated.
+        Out-of-sample probabilities.
+
+    temperatures : ndarray of shape (n_members,)
+        From `fit_temperatures`, on the same rows.
 
     y_idx : ndarray of shape (n_rows,)
         Position of the true class.
@@ -33,10 +71,7 @@ def soft_labels(
 
     Returns
     -------
-    soft_labels : ndarray of shape (n_rows, n_classes)
-        ``(1 - POOL_SHARE) * label + POOL_SHARE * pool``, rows summing to 1.
+    pool : LabelPool
     """
-    weights = fit_pool(proba, y_idx, sample_weight)
-    mixed = POOL_SHARE * np.exp(log_pool(proba, weights))
-    mixed[np.arange(len(y_idx)), y_idx] += 1 - POOL_SHARE
-    return mixed
+    comparable = calibrated(proba, temperatures)
+    return LabelPool(temperatures, fit_pool(comparable, y_idx, sample_weight))

@@ -19,7 +19,7 @@ ALLOWED = {
     "_codec": {"_columns", "_containers"},
     "_responses": {"_containers"},
     "_pool": {"_responses"},
-    "_soft_labels": {"_pool"},
+    "_soft_labels": {"_pool", "_responses"},
     "_deficiency": LEAVES,
     "_peers": LEAVES,
     "generators": LEAVES | {"generators"},

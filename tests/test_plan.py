@@ -26,14 +26,14 @@ def test_what_a_student_gets_right_it_learns_of_those_that_know_better(
     deficiency, sure_teaches, unsure_teaches, monkeypatch
 ):
     monkeypatch.setattr(
-        "sklearn_coopkd._plan.calibrated", lambda proba, y_idx, weight: proba
+        "sklearn_coopkd._plan.calibrated", lambda proba, temperatures: proba
     )
     own = np.array([STUDENT, SURE, UNSURE])
     problem = SimpleNamespace(
         y_idx=np.ones(4, dtype=int),
         weights=lambda rows: np.ones(len(rows)),
         deficiency=deficiency,
-        soft_targets=False,
+        pools_answers=False,
         peer_selection=AllPeers(),
     )
     proba = np.stack([1 - own, own], axis=2)

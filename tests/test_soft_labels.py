@@ -3,7 +3,7 @@
 import numpy as np
 
 from sklearn_coopkd._pool import SHRINKAGE, fit_pool
-from sklearn_coopkd._soft_labels import POOL_SHARE, soft_labels
+from sklearn_coopkd._soft_labels import POOL_SHARE, fit_label_pool
 
 
 def _answers(n_rows=60, n_classes=3):
@@ -34,7 +34,14 @@ def test_a_soft_label_is_label_and_pool_of_all_members():
     assert best[0] > best[1] + 0.5  # the pool knows whom to believe
     expected = POOL_SHARE * _pooled(proba, best)
     expected[rows, y_idx] += 1 - POOL_SHARE
-    np.testing.assert_allclose(soft_labels(proba, y_idx), expected, atol=0.02)
+    # answers twice as sure, at a temperature of two, are the same
+    sure = proba**2 / (proba**2).sum(axis=2, keepdims=True)
+    for answers, temperature in ((proba, 1.0), (sure, 2.0)):
+        pool = fit_label_pool(answers, np.full(2, temperature), y_idx)
+        found = pool.soft_labels(answers, y_idx)
+        np.testing.assert_allclose(found, expected, atol=0.02)
+        again = pool.soft_labels(answers[:, :3], y_idx[:3])  # of some rows, or others
+        np.testing.assert_allclose(again, found[:3])
 
 
 def test_a_weight_of_two_is_the_row_twice():
