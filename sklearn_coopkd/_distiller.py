@@ -166,10 +166,10 @@ class CooperativeDistiller(
         cost.
 
     tol : float, default=0.0
-        A student is kept if its score rises by more than this, and if it does not
-        lose right answers on held-out rows (see the notes). One that is not is
-        delivered as it was; what it has learned goes on learning and teaching in
-        further rounds.
+        A student is kept if its score rises by more than this, and if it is right on
+        clearly more held-out rows, or on the same ones (between sites: on hardly
+        fewer; see the notes). One that is not is delivered as it was; what it has
+        learned goes on learning and teaching in further rounds.
 
     scoring : str or callable, default="neg_log_loss"
         What the gate compares, and what picks the best student. Members without
@@ -223,7 +223,8 @@ class CooperativeDistiller(
 
     final_estimator_ : estimator
         The fitted final estimator. Only if ``combine="stack"``. The default has a
-        fitted `logistic_` and one of `pool_weights_` for each that it sees.
+        fitted `logistic_` and `log_logistic_`, and one of `pool_weights_` for each
+        that it sees.
 
     best_index_ : int
         Position in `estimators_` of the student with the best score.
@@ -260,7 +261,8 @@ class CooperativeDistiller(
     pseudo_samples_ : :class:`~sklearn.utils.Bunch`
         For each student: a Bunch with "X", "y" (the true label), "weight", "teacher"
         (names), "source" (row of the training data), "round" and "target" (soft
-        labels, shape (n_samples, n_classes); None if the student learned labels).
+        labels, shape (n_samples, n_classes), of which the true label need not have
+        the largest share; None if the student learned labels).
 
     soft_labels_ : :class:`~sklearn.utils.Bunch`
         For each student: soft labels of its own rows, shape (n_samples, n_classes),
@@ -286,13 +288,12 @@ class CooperativeDistiller(
     seen. In later rounds the decisions of earlier ones were made on the same rows, and
     the best of several rounds is chosen on them.
 
-    Nor may a student be wrong on more of the held-out rows, by weight, than what was
-    kept so far. On one table it must be right on more by a standard error of the
-    paired difference, or on the same rows: the root of the sum of squared weights
-    of the rows on which the two differ, as in McNemar's test. Between sites it is
-    judged on held-out rows of all sites, each row the same, may be wrong on a hundredth
-    more, and may take rows of its own for a class that its site never saw, if it gains
-    more elsewhere (see the user guide).
+    On one table a student must also be right on the same held-out rows as what was kept
+    so far, or on more, by weight and by a standard error: the root of the sum of
+    squared weights of the rows that exactly one of the two gets right (as in McNemar's
+    test). Between sites it is judged on held-out rows of all sites, each row the same,
+    may be wrong on a hundredth more, and may take rows of its own for a class that its
+    site never saw, if it gains more elsewhere (see the user guide).
     Models are asked about rows where these are, and a pseudo-sample is made from rows
     of one site. ``combine="stack"`` brings probabilities and labels of all sites
     together, "vote" and "best" only scores and temperatures.

@@ -229,15 +229,30 @@ def fit_and_answer(member, data, rows, asked, lesson, soft_labels=None):
         if not member.is_frozen and not len(rows) and lesson is None:
             answers = [np.zeros_like(proba) for proba in answers]  # right about nothing
     except Exception as error:
-        try:
-            pickle.loads(pickle.dumps(error))
-        except Exception:  # it could not travel between processes
-            error = RuntimeError(f"{type(error).__name__}: {error}")
-        return MemberFailure(member.name, error)
+        return _failure(member.name, error)
     rows = np.concatenate([np.empty(0, dtype=np.intp), *asked])
     order = np.argsort(rows, kind="stable")
     proba = np.concatenate([np.empty((0, len(classes))), *answers])[order]
     return Fitted(model, rows[order], proba, lesson, member.columns)
+
+
+def ask(name, responder, X):
+    """What a fitted member answers about rows that nobody has; or its failure."""
+    try:
+        proba = responder.predict_proba(X)
+        _check_finite(responder.estimator, [proba])
+    except Exception as error:
+        return _failure(name, error)
+    return proba
+
+
+def _failure(name, error):
+    """A member's exception, fit to travel between processes."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+    return MemberFailure(name, error)
 
 
 def _check_finite(model, answers):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from numbers import Real
 from typing import Any
@@ -22,8 +21,8 @@ from sklearn_coopkd._containers import (
     take_rows,
 )
 
-# Labels to which a teacher gives less than this are no part of a soft target: rows that
-# cost as much as others and teach nothing.
+# Labels with a smaller share than this are no part of a soft label: rows that cost as
+# much as others and teach nothing.
 MIN_SHARE = 0.02
 # Shares are cut to 256ths. Sums of such weights are exact: were they not, the last
 # digit would decide between equal splits of a tree, and the same rows in another
@@ -58,8 +57,6 @@ class Samples:
     proba: np.ndarray
     # (n_sources, n_classes) soft label of each success; None: the label is all
     target: np.ndarray | None = None
-    # (n_members, n_successes, n_classes) what members say of them; None: not asked
-    answers: np.ndarray | None = None
 
 
 def make_samples(
@@ -72,15 +69,14 @@ def make_samples(
     seed: int,
     columns: np.ndarray | None = None,
     soft_targets: bool = False,
-    asked: Sequence[Any] = (),
 ) -> Samples:
     """Let a teacher make a pseudo-sample from each row of X.
 
     Of a teacher that sees some columns only (mask `columns`), the others stay: a
     generator with the parameter `immutable_features` is told so, and of what any makes
-    they are put back, which its teacher does not notice. All members that are `asked`
-    answer to what succeeded. Else, with `soft_targets`, the teacher does once more; not
-    if there are two classes and the generator has said how sure it is of one of them.
+    they are put back, which its teacher does not notice. With `soft_targets` it is
+    asked once more, about all that succeeded; not if there are two classes and the
+    generator has said how sure the teacher is of one of them.
 
     Raises
     ------
@@ -105,15 +101,11 @@ def make_samples(
         samples = _checked(made, X, type(generator).__name__)
         if columns is not None:
             samples = _restored(samples, X, columns)
-    taught = np.flatnonzero(samples.success)
-    if asked:
-        X_taught = take_rows(samples.X, taught)
-        answers = np.array([member.predict_proba(X_taught) for member in asked])
-        return replace(samples, answers=answers)
     if not soft_targets:
         return samples
     is_label = teacher.classes_ == y[:, None]
     target = np.zeros(is_label.shape)
+    taught = np.flatnonzero(samples.success)
     own = samples.proba[taught][:, None]
     of_two = target.shape[1] == 2 and getattr(teacher, "is_complete", False)
     if of_two and np.isfinite(own).all():

@@ -40,7 +40,7 @@ class Problem:
     def pools_answers(self) -> bool:
         """Whether students learn what all members say of rows and pseudo-samples.
 
-        Between places nobody can ask them all.
+        Between places nobody brings answers about rows of several owners together.
         """
         return self.soft_targets and self.sites.n_places == 1
 

@@ -10,13 +10,14 @@ its rows that the base allows, and *crossed* ones, each without one fold more. A
 that a member owns is a fair question for the crossed model without the row's fold; a
 row of another site for the full model, which never saw it. From the second round on
 the crossed models keep the full model's pseudo-samples, except those made from own rows
-of the fold, and its soft labels, to which models with the fold have contributed: what
-they answer plans the next round, and never decides about a student. Each fit serves
-every base that needs it.
+of the fold, and its soft labels, of rows and pseudo-samples, to which models with the
+fold have contributed: what they answer plans the next round, and never decides about a
+student. Each fit serves every base that needs it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +29,7 @@ from sklearn_coopkd._fitting import (
     Fitted,
     Member,
     MemberFailure,
+    ask,
     fit_and_answer,
     learns_shares,
 )
@@ -75,6 +77,16 @@ class RoundsResult:
 
 
 @dataclass(frozen=True)
+class Call:
+    """One call of the generator: a teacher, for all bases that need it."""
+
+    teacher: Fitted
+    asked: list[Fitted]  # who say together what it has made; none: it says so alone
+    pool: np.ndarray  # rows that are anchors
+    sources: list[np.ndarray]  # rows, by base
+
+
+@dataclass(frozen=True)
 class Generation:
     """How many samples generators made for one lesson."""
 
@@ -119,9 +131,9 @@ class _Loop:
 
     # fitting
 
-    def _run(self, jobs: list[tuple]) -> list[Fitted]:
-        """Fit jobs in parallel; handle members that failed."""
-        results = self.parallel(delayed(fit_and_answer)(*job) for job in jobs)
+    def _run(self, function: Callable, jobs: list[tuple]) -> list[Any]:
+        """Run jobs in parallel; handle members that failed."""
+        results = self.parallel(delayed(function)(*job) for job in jobs)
         failed = [r for r in results if isinstance(r, MemberFailure)]
         names = {failure.name for failure in failed}
         if failed and (
@@ -158,7 +170,7 @@ class _Loop:
         members = range(len(self.members))
         jobs = [self._job(j, e, e in self.bases) for e in exclusions for j in members]
         self.problem.report(f"fitting {len(members)} members, {len(jobs)} fits")
-        results = self._run(jobs)
+        results = self._run(fit_and_answer, jobs)
         n = len(members)
         plain = {e: results[k * n : (k + 1) * n] for k, e in enumerate(exclusions)}
         for base, found in of_base:
@@ -190,7 +202,7 @@ class _Loop:
                     targets.append((models, j))
         if jobs:
             self.problem.report(f"round {round_}: cross-fitting, {len(jobs)} fits")
-        for (models, j), fitted in zip(targets, self._run(jobs)):
+        for (models, j), fitted in zip(targets, self._run(fit_and_answer, jobs)):
             models[j] = replace(fitted, lesson=None)  # only the full model's is used
         # nobody asks these again: `best` holds what is delivered of them, and the next
         # round starts from this one
@@ -286,7 +298,9 @@ class _Loop:
                 jobs.append(self._job(j, base, True, lesson, soft_labels))
                 targets.append((models, j, soft_labels))
         self.problem.report(f"round {round_}: fitting students, {len(jobs)} fits")
-        for (models, j, soft_labels), fitted in zip(targets, self._run(jobs)):
+        for (models, j, soft_labels), fitted in zip(
+            targets, self._run(fit_and_answer, jobs)
+        ):
             models[j] = replace(fitted, soft_labels=soft_labels)
 
     def _soft_labels(self, base: Exclusion, plan: Plan) -> np.ndarray | None:
@@ -304,7 +318,7 @@ class _Loop:
         """Who teaches which rows with which anchors: one entry for each call.
 
         Sources and anchors are rows of one place. Yields the teacher's position, all
-        members, fitted with the same rows as it, the positions of the sources in
+        members, each without the same folds, the positions of the sources in
         `plan.rows`, the anchors, and the place.
         """
         folds, sites = self.folds, self.sites
@@ -334,7 +348,7 @@ class _Loop:
         samples); the samples may be of more rows, `sources`, than those positions.
         """
         problem = self.problem
-        calls: dict[Any, tuple[int, list[Fitted], np.ndarray, list[np.ndarray]]] = {}
+        calls: dict[tuple, Call] = {}
         entries: dict[Exclusion, list[tuple[int, np.ndarray, Any]]] = {}
         for base, plan in plans.items():
             needed = plan.assigned[:, students].any(axis=1)
@@ -343,12 +357,13 @@ class _Loop:
                 position = position[needed[i, position]]
                 if len(position):
                     # two bases may ask the same model to teach other rows
-                    key = place, *map(id, [models[i], *self._asked(i, models)])
-                    call = calls.setdefault(key, (i, models, pool, []))
-                    call[-1].append(plan.rows[position])
+                    asked = self._asked(i, models)
+                    key = place, *map(id, [models[i], *asked])
+                    call = calls.setdefault(key, Call(models[i], asked, pool, []))
+                    call.sources.append(plan.rows[position])
                     entries[base].append((i, position, key))
         sources = {
-            k: np.unique(np.concatenate(rows)) for k, (*_, rows) in calls.items()
+            k: np.unique(np.concatenate(call.sources)) for k, call in calls.items()
         }
         self.problem.report(
             f"round {round_}: generating {sum(map(len, sources.values()))} samples"
@@ -356,55 +371,78 @@ class _Loop:
         results = self.parallel(
             delayed(make_samples)(
                 problem.generator,
-                models[i].responder(problem.classes),
+                call.teacher.responder(problem.classes),
                 *(take_rows(problem.X, sources[key]), problem.y[sources[key]]),
-                *(take_rows(problem.X, pool), problem.y[pool]),
+                *(take_rows(problem.X, call.pool), problem.y[call.pool]),
                 problem.seed,
-                models[i].columns,
-                problem.soft_targets,
-                [one.responder(problem.classes) for one in self._asked(i, models)],
+                call.teacher.columns,
+                problem.soft_targets and not call.asked,
             )
-            for key, (i, models, pool, _) in calls.items()
+            for key, call in calls.items()
         )
         self.reports.setdefault(
             round_, [(made.report, int(made.success.sum())) for made in results]
         )
         samples = dict(zip(calls, results))
-        return {
-            base: [
-                (
-                    i,
-                    position,
-                    sources[key],
-                    self._labelled(samples[key], sources[key], plans[base]),
-                )
-                for i, position, key in found
-            ]
-            for base, found in entries.items()
-        }
+        answers = self._ask(calls, samples)
+        batches: dict[Exclusion, list[tuple]] = {}
+        for base, found in entries.items():
+            batches[base] = []
+            for i, position, key in found:
+                made = samples[key]
+                if key in answers:
+                    made = self._labelled(made, sources[key], answers[key], plans[base])
+                batches[base].append((i, position, sources[key], made))
+        return batches
 
     def _asked(self, i: int, models: list[Fitted]) -> list[Fitted]:
-        """Those who say together what teacher i has made; none: it says so alone.
+        """Those who say together what teacher i has made.
 
-        A frozen one is not in the pool, and nobody else would pass on what it knows.
+        Nobody of what a frozen one has made: it is not in the pool, and nobody else
+        would pass on what it knows.
         """
         if not self.problem.pools_answers or not self._learners[i]:
             return []
         return [models[j] for j in np.flatnonzero(self._learners)]
 
-    def _labelled(self, samples: Samples, sources: np.ndarray, plan: Plan) -> Samples:
+    def _ask(
+        self, calls: dict[tuple, Call], samples: dict[tuple, Samples]
+    ) -> dict[tuple, np.ndarray]:
+        """What the members say of what was made, where they are asked.
+
+        Returns for each call an array of shape (n_asked, n_successes, n_classes). Each
+        model is asked once, about what all teachers have made.
+        """
+        groups: dict[tuple, list[tuple]] = {}
+        for key, call in calls.items():
+            if call.asked:
+                groups.setdefault(tuple(map(id, call.asked)), []).append(key)
+        taught = {key: np.flatnonzero(samples[key].success) for key in calls}
+        names = [member.name for member in self.members if not member.is_frozen]
+        jobs = []
+        for keys in groups.values():
+            X = concat_rows([take_rows(samples[key].X, taught[key]) for key in keys])
+            for name, fitted in zip(names, calls[keys[0]].asked):
+                jobs.append((name, fitted.responder(self.problem.classes), X))
+        results = iter(self._run(ask, jobs))
+        answers: dict[tuple, np.ndarray] = {}
+        for keys in groups.values():
+            proba = np.array([next(results) for _ in calls[keys[0]].asked])
+            ends = np.cumsum([len(taught[key]) for key in keys])
+            answers.update(zip(keys, np.split(proba, ends[:-1], axis=1)))
+        return answers
+
+    def _labelled(self, samples, sources, answers, plan) -> Samples:
         """Samples with the soft labels that a base's pool makes of the answers.
 
         Each base has a pool of its own: that of another has seen rows that this one may
         not see.
         """
-        if samples.answers is None or plan.label_pool is None:
-            return samples
         taught = np.flatnonzero(samples.success)
         y_idx = self.problem.y_idx[sources[taught]]
         target = np.zeros((len(sources), len(self.problem.classes)))
-        target[taught] = plan.label_pool.soft_labels(samples.answers, y_idx)
-        return replace(samples, target=target, answers=None)
+        target[taught] = plan.label_pool.soft_labels(answers, y_idx)
+        return replace(samples, target=target)
 
     def _copies(self, X_pseudo, source, base, student) -> np.ndarray:
         """Samples that a student would see as a real row of where they were made.

@@ -54,7 +54,7 @@ def fit_label_pool(
     y_idx: np.ndarray,
     sample_weight: np.ndarray | None = None,
 ) -> LabelPool:
-    """Weights of the least log-loss.
+    """Fit the members' weights in the pool, of the least log-loss.
 
     Parameters
     ----------

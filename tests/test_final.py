@@ -54,6 +54,8 @@ def test_weights_minimise_the_penalised_loss(n_classes):
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_answers_are_the_geometric_mean_of_three(n_classes):
     probas, y = drawn(100, n_classes, [1.0, 0.2])
+    probas[0, ::10] = 1e-5  # below the floor
+    probas[0, ::10, 1] = 1 - (n_classes - 1) * 1e-5
     X = columns(probas)
     model = PooledLogisticRegression().fit(X, y)
     logs = np.log(probas.clip(1e-3))

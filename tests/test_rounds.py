@@ -121,46 +121,108 @@ def test_soft_targets_by_hand():
     assert (b.weight_.reshape(-1, 2).sum(axis=1) == 1).all()
 
 
-def test_only_what_no_model_was_fitted_with_softens_a_label():
-    """The answers are those of a cross-validation; what no fold tests is its label."""
-    X, y = make_classification(n_samples=90, flip_y=0.3, random_state=0)
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_only_what_no_model_was_fitted_with_softens_a_label(n_classes, frozen):
+    """The answers are those of a cross-validation; what no fold tests is its label.
+
+    What a frozen member has made has its answers, and it softens nothing else.
+    """
+    X, y = make_classification(
+        n_samples=90, n_informative=4, n_classes=n_classes, flip_y=0.3, random_state=0
+    )
+    weight = 1.0 + np.arange(90) % 3
     members = [
         ("a", DecisionTreeClassifier(max_depth=3, random_state=0)),
         ("b", LogisticRegression()),
     ]
+    knows = GaussianNB().fit(X[::2], y[::2])
     splits = list(StratifiedKFold(4).split(X, y))[:3]
     distiller = CooperativeDistiller(
-        members, cv=splits, validation=None, combine="vote", random_state=0
-    )
-    distiller.fit(X, y)
+        [*members, ("frozen", FrozenEstimator(knows))] if frozen else members,
+        cv=splits, validation=None, combine="vote", random_state=0,
+    )  # fmt: skip
+    distiller.fit(X, y, weight)
     tested = np.concatenate([test for _, test in splits])
-    answers = np.zeros((2, len(y), 2))
-    for (_, model), found in zip(members, answers):
-        for train, test in splits:
-            found[test] = clone(model).fit(X[train], y[train]).predict_proba(X[test])
+    fitted = [
+        [clone(model).fit(X[train], y[train], weight[train]) for _, model in members]
+        for train, _ in splits
+    ]
+    answers = np.zeros((2, len(y), n_classes))
+    for models, (_, test) in zip(fitted, splits):
+        answers[:, test] = [model.predict_proba(X[test]) for model in models]
+    about = answers[:, tested], y[tested], weight[tested]
+    temperatures = fit_temperatures(*about)
+    pool = fit_label_pool(about[0], temperatures, *about[1:])
     answers = answers[:, tested]
-    temperatures = fit_temperatures(answers, y[tested])
-    pool = fit_label_pool(answers, temperatures, y[tested])
     expected = pool.soft_labels(answers, y[tested])
-    for found in distiller.soft_labels_.values():
+    for found in (distiller.soft_labels_[name] for name in ("a", "b")):
         np.testing.assert_allclose(found[tested], expected, atol=1e-12)
         never = np.setdiff1d(np.arange(len(y)), tested)
-        assert found[never].tolist() == np.eye(2)[y[never]].tolist()
+        assert found[never].tolist() == np.eye(n_classes)[y[never]].tolist()
     # of a pseudo-sample it is what models without its source say together
-    for lesson in distiller.pseudo_samples_.values():
-        n_checked = 0
-        for train, test in splits:
-            made = np.flatnonzero(np.isin(lesson.source, test))
-            answers = np.array(
-                [
-                    clone(model).fit(X[train], y[train]).predict_proba(lesson.X[made])
-                    for _, model in members
-                ]
-            )
+    for lesson in (distiller.pseudo_samples_[name] for name in ("a", "b")):
+        is_of_frozen = lesson.teacher == "frozen"
+        assert is_of_frozen.any() == frozen
+        n_checked = is_of_frozen.sum()
+        expected = knows.predict_proba(lesson.X)
+        np.testing.assert_allclose(
+            lesson.target[is_of_frozen], expected[is_of_frozen], atol=1e-12
+        )
+        for models, (_, test) in zip(fitted, splits):
+            made = np.flatnonzero(np.isin(lesson.source, test) & ~is_of_frozen)
+            answers = np.array([m.predict_proba(lesson.X[made]) for m in models])
             expected = pool.soft_labels(answers, y[lesson.source[made]])
             np.testing.assert_allclose(lesson.target[made], expected, atol=1e-12)
             n_checked += len(made)
         assert n_checked == len(lesson.y) > 3
+
+
+class SilentAboutSamples(GaussianNB):
+    """Answers with NaN, or not at all, about rows that are nobody's."""
+
+    known: set = set()
+
+    def __init__(self, raises=False):
+        super().__init__()
+        self.raises = raises
+
+    def predict_proba(self, X):
+        proba = super().predict_proba(X)
+        is_sample = np.array([row.tobytes() not in self.known for row in X])
+        if self.raises and is_sample.any():
+            raise RuntimeError("no")
+        proba[is_sample] = np.nan
+        return proba
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_a_member_that_fails_about_what_others_made(raises):
+    X, y = make_classification(n_samples=90, flip_y=0.3, random_state=0)
+    SilentAboutSamples.known = {row.tobytes() for row in X}
+    members = [
+        ("tree", DecisionTreeClassifier(max_depth=3, random_state=0)),
+        ("logistic", LogisticRegression()),
+        ("silent", SilentAboutSamples(raises)),
+    ]
+    params = {"validation": None, "combine": "vote", "random_state": 0}
+    params["peer_selection"] = FirstTeaches()  # the silent one teaches nobody
+    with pytest.raises((ValueError, RuntimeError)) as caught:
+        CooperativeDistiller(members, **params).fit(X, y)
+    assert "'silent'" in "".join(caught.value.__notes__)
+    with pytest.warns(sklearn.exceptions.FitFailedWarning, match="'silent'"):
+        found = CooperativeDistiller(members, on_failure="warn", **params).fit(X, y)
+    assert list(found.pseudo_samples_) == ["tree", "logistic"]
+    assert np.isfinite(found.pseudo_samples_.logistic.target).all()
+
+
+class FirstTeaches(BaseEstimator):
+    """The first member teaches the second."""
+
+    def select(self, deficient, qualified, confidence):
+        assigned = np.zeros((len(deficient), *deficient.shape), dtype=bool)
+        assigned[0, 1] = qualified[0] & deficient[1]
+        return assigned
 
 
 def test_what_was_taught_stays_in_rounds_that_bring_nothing_new():
@@ -535,8 +597,10 @@ class Failing(Shift):
         return GeneratedSamples(made.X_pseudo, ~made.success, made.proba)
 
 
-def test_failures_are_not_taught():
-    distiller = hand_distiller().set_params(generator=Failing()).fit(X_HAND, Y_HAND)
+@pytest.mark.parametrize("soft_targets", [False, True])
+def test_failures_are_not_taught(soft_targets):
+    distiller = hand_distiller(soft_targets=soft_targets)
+    distiller.set_params(generator=Failing()).fit(X_HAND, Y_HAND)
     assert distiller.transfer_matrix_.sum() == 0
     first = distiller.history_[0]
     assert first["requested"] > first["reached"] == first["repeated"] == 0
@@ -570,6 +634,7 @@ class Recorder(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X):
+        ASKED.append((set(X[:, 0].round().astype(int)), self.seen_))
         return self.model_.predict_proba(X[:, 1:])
 
     def predict(self, X):
@@ -577,6 +642,7 @@ class Recorder(ClassifierMixin, BaseEstimator):
 
 
 SOURCES = []
+ASKED = []
 
 
 class Tracing(BaseEstimator):
@@ -609,10 +675,14 @@ def test_nothing_that_is_judged_on_a_fold_has_seen_a_part_of_it(max_iter):
         return -log_loss(y_fold, estimator.predict_proba(X_fold))
 
     SOURCES.clear()
+    ASKED.clear()
     members = [("weak", Recorder(C=1e-3)), ("strong", Recorder(C=10.0))]
     CooperativeDistiller(
         members, generator=Tracing(), cv=cv, max_iter=max_iter, scoring=scorer
     ).fit(X, y)
+    # whatever a model is asked about, a row or a pseudo-sample, it was not fitted with
+    assert all(not about & seen for about, seen in ASKED)
+    assert len(ASKED) > len(SOURCES) > 0
     folds = [set(test) for _, test in cv.split(X, y)]
     everything = set(range(len(y)))
     taught = 0

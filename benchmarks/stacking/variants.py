@@ -21,6 +21,7 @@ import numpy as np
 from lists import LISTS
 from report import BASE, Results, markdown, points, ratio
 from run import fold_of, scores, timed
+from scipy.special import softmax
 from sklearn.ensemble import StackingClassifier
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
@@ -30,13 +31,31 @@ from sklearn_coopkd import (
     QuintessentialGenerator,
     _deficiency,
     _gate,
+    _rounds,
     _soft_labels,
 )
+from sklearn_coopkd._final import PooledLogisticRegression
+from sklearn_coopkd._pool import log_pool
+from sklearn_coopkd._responses import PROBA_FLOOR
 
 sys.path.append(str(Path(__file__).parents[1]))
 from datasets import DEVELOPMENT
 from options import check_known, output_file, positive
 from runs import read, resume, versions, work
+
+
+class WithoutLogarithms(PooledLogisticRegression):
+    """The default final estimator without one of its three parts."""
+
+    def predict_log_proba(self, X):
+        """See `PooledLogisticRegression`."""
+        linear = np.log(np.maximum(self.logistic_.predict_proba(X), PROBA_FLOOR))
+        return (linear + log_pool(self._proba(X), self.pool_weights_)) / 2
+
+    def predict_proba(self, X):
+        """See `PooledLogisticRegression`."""
+        return softmax(self.predict_log_proba(X), axis=1)
+
 
 VARIANTS = {
     "default": {},
@@ -45,8 +64,9 @@ VARIANTS = {
     "margin of 0.1": {},
     "soft_targets=False": {"soft_targets": False},
     "labels for own rows": {},
-    "half a label for own rows": {},
-    "no label for own rows": {},
+    "soft labels: half the label": {},
+    "soft labels: no label": {},
+    "single teachers' answers for pseudo-samples": {},
     'peer_selection="best"': {"peer_selection": "best"},
     "generator__alpha=0.5": {"generator": QuintessentialGenerator(alpha=0.5)},
     'generator__method="swap"': {"generator": QuintessentialGenerator(method="swap")},
@@ -57,15 +77,21 @@ VARIANTS = {
     "validation=None": {"validation": None},
     'scoring="accuracy"': {"scoring": "accuracy"},
     "no rule on wrong answers": {},
+    "no regression on logarithms": {"final_estimator": WithoutLogarithms()},
     "LogisticRegression": {"final_estimator": LogisticRegression(max_iter=1000)},
 }
 # no parameters: module, name, value
 CONSTANTS = {
     "no rule on wrong answers": (_gate, "STANDARD_ERRORS", -np.inf),
     "as many wrong answers allowed": (_gate, "STANDARD_ERRORS", 0.0),
-    "labels for own rows": (_soft_labels, "POOL_SHARE", 0.0),
-    "half a label for own rows": (_soft_labels, "POOL_SHARE", 0.5),
-    "no label for own rows": (_soft_labels, "POOL_SHARE", 1.0),
+    "labels for own rows": (_rounds._Loop, "_soft_labels", lambda *_: None),
+    "soft labels: half the label": (_soft_labels, "POOL_SHARE", 0.5),
+    "soft labels: no label": (_soft_labels, "POOL_SHARE", 1.0),
+    "single teachers' answers for pseudo-samples": (
+        _rounds._Loop,
+        "_asked",
+        lambda *_: [],
+    ),
     "margin of 0.1": (_deficiency, "MARGIN", 0.1),
 }
 
