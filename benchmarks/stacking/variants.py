@@ -82,7 +82,7 @@ VARIANTS = {
 }
 # no parameters: module, name, value
 CONSTANTS = {
-    "no rule on wrong answers": (_gate, "STANDARD_ERRORS", -np.inf),
+    "no rule on wrong answers": (_gate, "STANDARD_ERRORS", -1e9),
     "as many wrong answers allowed": (_gate, "STANDARD_ERRORS", 0.0),
     "labels for own rows": (_rounds._Loop, "_soft_labels", lambda *_: None),
     "soft labels: half the label": (_soft_labels, "POOL_SHARE", 0.5),
