@@ -250,7 +250,7 @@ def _failure(name, error):
     """A member's exception, fit to travel between processes."""
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:
+    except Exception:  # it could not
         error = RuntimeError(f"{type(error).__name__}: {error}")
     return MemberFailure(name, error)
 

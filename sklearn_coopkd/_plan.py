@@ -83,7 +83,8 @@ def make_plan(
     pool = soft_labels = None
     if problem.pools_answers and learners.any():
         # a frozen member may have been fitted with these very rows
-        asked = proba[learners]
-        pool = fit_label_pool(asked, temperatures[learners], y_idx, weight)
-        soft_labels = pool.soft_labels(asked, y_idx)
+        pool = fit_label_pool(
+            comparable[learners], temperatures[learners], y_idx, weight
+        )
+        soft_labels = pool.soft_labels(proba[learners], y_idx)
     return Plan(rows, deficient, assigned, pool, soft_labels)

@@ -49,7 +49,7 @@ class LabelPool:
 
 
 def fit_label_pool(
-    proba: np.ndarray,
+    comparable: np.ndarray,
     temperatures: np.ndarray,
     y_idx: np.ndarray,
     sample_weight: np.ndarray | None = None,
@@ -58,11 +58,11 @@ def fit_label_pool(
 
     Parameters
     ----------
-    proba : ndarray of shape (n_members, n_rows, n_classes)
-        Out-of-sample probabilities.
+    comparable : ndarray of shape (n_members, n_rows, n_classes)
+        Out-of-sample probabilities, calibrated.
 
     temperatures : ndarray of shape (n_members,)
-        From `fit_temperatures`, on the same rows.
+        Those that they were calibrated with.
 
     y_idx : ndarray of shape (n_rows,)
         Position of the true class.
@@ -73,5 +73,4 @@ def fit_label_pool(
     -------
     pool : LabelPool
     """
-    comparable = calibrated(proba, temperatures)
     return LabelPool(temperatures, fit_pool(comparable, y_idx, sample_weight))

@@ -31,7 +31,7 @@ from sklearn_coopkd import (
 from sklearn_coopkd._folds import Folds
 from sklearn_coopkd._lessons import Lesson, distinct, make_samples, spread
 from sklearn_coopkd._pool import SHRINKAGE
-from sklearn_coopkd._responses import Responder, fit_temperatures
+from sklearn_coopkd._responses import Responder, calibrated, fit_temperatures
 from sklearn_coopkd._soft_labels import fit_label_pool
 
 
@@ -153,7 +153,8 @@ def test_only_what_no_model_was_fitted_with_softens_a_label(n_classes, frozen):
         answers[:, test] = [model.predict_proba(X[test]) for model in models]
     about = answers[:, tested], y[tested], weight[tested]
     temperatures = fit_temperatures(*about)
-    pool = fit_label_pool(about[0], temperatures, *about[1:])
+    comparable = calibrated(about[0], temperatures)
+    pool = fit_label_pool(comparable, temperatures, *about[1:])
     answers = answers[:, tested]
     expected = pool.soft_labels(answers, y[tested])
     for found in (distiller.soft_labels_[name] for name in ("a", "b")):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from sklearn_coopkd._pool import SHRINKAGE, fit_pool
+from sklearn_coopkd._responses import calibrated
 from sklearn_coopkd._soft_labels import POOL_SHARE, fit_label_pool
 
 
@@ -37,7 +38,8 @@ def test_a_soft_label_is_label_and_pool_of_all_members():
     # answers twice as sure, at a temperature of two, are the same
     sure = proba**2 / (proba**2).sum(axis=2, keepdims=True)
     for answers, temperature in ((proba, 1.0), (sure, 2.0)):
-        pool = fit_label_pool(answers, np.full(2, temperature), y_idx)
+        temperatures = np.full(2, temperature)
+        pool = fit_label_pool(calibrated(answers, temperatures), temperatures, y_idx)
         found = pool.soft_labels(answers, y_idx)
         np.testing.assert_allclose(found, expected, atol=0.02)
         again = pool.soft_labels(answers[:, :3], y_idx[:3])  # of some rows, or others

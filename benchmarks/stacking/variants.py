@@ -21,7 +21,7 @@ import numpy as np
 from lists import LISTS
 from report import BASE, Results, markdown, points, ratio
 from run import fold_of, scores, timed
-from scipy.special import softmax
+from scipy.special import log_softmax
 from sklearn.ensemble import StackingClassifier
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
@@ -50,11 +50,8 @@ class WithoutLogarithms(PooledLogisticRegression):
     def predict_log_proba(self, X):
         """See `PooledLogisticRegression`."""
         linear = np.log(np.maximum(self.logistic_.predict_proba(X), PROBA_FLOOR))
-        return (linear + log_pool(self._proba(X), self.pool_weights_)) / 2
-
-    def predict_proba(self, X):
-        """See `PooledLogisticRegression`."""
-        return softmax(self.predict_log_proba(X), axis=1)
+        pooled = log_pool(self._proba(X), self.pool_weights_)
+        return log_softmax((linear + pooled) / 2, axis=1)
 
 
 VARIANTS = {
