@@ -190,6 +190,14 @@ class Neighborhood:
         is_real = np.array([key in self.codec.keys for key in made.tolist()], bool)
         return is_real | (made == row_hashes(self.Z[sources]))
 
+    def differs(self, sources, Z):
+        """Whether rows made from the sources differ from them."""
+        if self.is_sparse:
+            change = (Z - self.Z[sources]).tocsr()
+            change.eliminate_zeros()
+            return np.diff(change.indptr) > 0
+        return step_between(self.Z[sources], Z).any(axis=1)
+
     def by_group(self, cells, combine=np.add):
         """Cells (n, n_features) of whole columns joined to those of their groups."""
         groups, position = np.unique(self.codec.groups, return_inverse=True)

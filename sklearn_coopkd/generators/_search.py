@@ -157,18 +157,13 @@ class Search:
         """Remember what comes closest for sources that nothing good was found for."""
         self.made.append((sources, Z, proba))
 
-    def offer_nearest(self, pairs, pair, t, key, proba):
-        """Offer points `t` on the way of `pair`, those with the smallest keys first.
-
-        `key` is infinite where a point is out of the question.
-        """
-        left = np.flatnonzero(np.isfinite(key))
+    def offer_first(self, sources, Z, proba):
+        """Offer several candidates for each source, one after the other as they come."""
+        left = np.flatnonzero(proba >= self.target[sources])
         while len(left):
-            source = pairs.source[pair[left]]
-            first = left[first_of_each(source, key[left])]
-            Z = self.rows.at(pairs.take(pair[first]), t[first])
-            self.offer(pairs.source[pair[first]], Z, proba[first])
-            left = left[~self.solved[source] & ~np.isin(left, first)]
+            first = left[np.unique(sources[left], return_index=True)[1]]
+            self.offer(sources[first], Z[first], proba[first])
+            left = left[~self.solved[sources[left]] & ~np.isin(left, first)]
 
     # anchors
 
