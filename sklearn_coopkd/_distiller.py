@@ -60,7 +60,7 @@ from sklearn_coopkd._fitting import (
     weight_keyword,
 )
 from sklearn_coopkd._folds import make_folds, warn_of_members_without_rows
-from sklearn_coopkd._peers import PEER_SELECTIONS
+from sklearn_coopkd._peers import PEER_SELECTIONS, AllPeers, SurestPeers
 from sklearn_coopkd._problem import Problem
 from sklearn_coopkd._responses import (
     apply_temperature,
@@ -73,9 +73,11 @@ from sklearn_coopkd._sites import make_sites, one_table
 from sklearn_coopkd.generators import QuintessentialGenerator
 
 # What "auto" means, on one table and between sites; see docs/benchmarks.md. Between
-# sites a model lacks more than one round brings.
+# sites a model lacks more than one round brings, and of several teachers each knows
+# other rows; on one table a third costs as much as the first and teaches nothing more.
 AUTO_MAX_ITER = (1, 3)
 AUTO_DEFICIENCY = ("margin", "error")
+AUTO_PEERS = (SurestPeers(2), AllPeers())
 
 
 def _final_has(method):
@@ -133,10 +135,11 @@ class CooperativeDistiller(
         also those on which a peer gives the true class at least 0.25 more probability
         ("margin"). "auto": "error" if `sites` is given, else "margin".
 
-    peer_selection : {"all", "best"} or object, default="all"
+    peer_selection : {"all", "best", "auto"} or object, default="auto"
         Who teaches a row: all peers that get it right, as in the paper, or the surest
-        of them (out-of-sample probabilities, calibrated by temperature). An object
-        needs ``select(deficient, qualified, confidence)``; see ``docs/extending.md``.
+        of them (out-of-sample probabilities, calibrated by temperature). "auto": all if
+        `sites` is given, else the two surest. An object needs ``select(deficient,
+        qualified, confidence)``; see ``docs/extending.md``.
 
     generator : object, default=None
         Makes the pseudo-samples. None is :class:`QuintessentialGenerator`. Any object
@@ -304,8 +307,14 @@ class CooperativeDistiller(
     logarithmic opinion pool). Between sites nobody pools answers about rows of several
     owners.
 
-    In the last round on one table a student that is worse on the gate's first fold is
-    refused by this fold alone, if it has a fifth of the rows.
+    A row is not taught to a student whose peers, but frozen ones, get it wrong
+    together (by the plain geometric mean of their calibrated answers): its label is
+    wrong, or chance, more often than others.
+
+    To save time on one table, a student that is worse on the gate's first fold in the
+    last round is refused by this fold alone, if it has a fifth of the rows; and
+    delivered students are taught with the samples that were made for the judged ones,
+    by models without two folds.
 
     Without a gate the stack is one of the students of the round before the last (with
     one round, of the members before teaching): what the last round's answer out of
@@ -345,7 +354,10 @@ class CooperativeDistiller(
         "final_estimator": [None, HasMethods("fit")],
         "combine": [StrOptions({"stack", "vote", "best"})],
         "deficiency": [StrOptions({"error", "margin", "auto"})],
-        "peer_selection": [StrOptions(set(PEER_SELECTIONS)), HasMethods("select")],
+        "peer_selection": [
+            StrOptions({*PEER_SELECTIONS, "auto"}),
+            HasMethods("select"),
+        ],
         "generator": [None, HasMethods("generate")],
         "soft_targets": ["boolean", StrOptions({"auto"})],
         "pseudo_weight": [Interval(Real, 0, None, closed="neither")],
@@ -373,7 +385,7 @@ class CooperativeDistiller(
         *,
         combine="stack",
         deficiency="auto",
-        peer_selection="all",
+        peer_selection="auto",
         generator=None,
         soft_targets="auto",
         pseudo_weight=1.0,
@@ -523,7 +535,7 @@ class CooperativeDistiller(
                 if self.deficiency == "auto"
                 else self.deficiency
             ),
-            peer_selection=self._component(self.peer_selection, PEER_SELECTIONS),
+            peer_selection=self._peers(AUTO_PEERS[sites is not None]),
             generator=(
                 QuintessentialGenerator()
                 if self.generator is None
@@ -636,10 +648,12 @@ class CooperativeDistiller(
                 )
         return views
 
-    @staticmethod
-    def _component(value, registry):
+    def _peers(self, auto):
+        """The strategy that `peer_selection` stands for."""
+        if isinstance(self.peer_selection, str):
+            return (PEER_SELECTIONS | {"auto": auto})[self.peer_selection]
         # an object with `select` alone is copied
-        return registry[value]() if isinstance(value, str) else clone(value, safe=False)
+        return clone(self.peer_selection, safe=False)
 
     # what members receive
 

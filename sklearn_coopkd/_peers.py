@@ -33,18 +33,24 @@ class AllPeers(BaseEstimator):
         return _candidates(deficient, qualified)
 
 
-class BestPeer(BaseEstimator):
-    """The qualified peer that is surest of the true class teaches the row."""
+class SurestPeers(BaseEstimator):
+    """The qualified peers that are surest of the true class teach the row.
+
+    Parameters
+    ----------
+    n_peers : int
+        At most this many; of equally sure ones the first.
+    """
+
+    def __init__(self, n_peers):
+        self.n_peers = n_peers
 
     def select(self, deficient, qualified, confidence):
         """Assign teachers; see the module's documentation for the shapes."""
         assigned = _candidates(deficient, qualified)
-        teachers = np.arange(len(deficient))[:, None]
-        for student in range(len(deficient)):
-            offers = assigned[:, student]
-            surest = np.where(offers, confidence, -np.inf).argmax(axis=0)
-            assigned[:, student] = offers & (teachers == surest)
-        return assigned
+        offers = np.where(assigned, confidence[:, None], -np.inf)
+        order = np.argsort(-offers, axis=0, kind="stable")
+        return assigned & (np.argsort(order, axis=0) < self.n_peers)
 
 
-PEER_SELECTIONS = {"best": BestPeer, "all": AllPeers}
+PEER_SELECTIONS = {"best": SurestPeers(1), "all": AllPeers()}

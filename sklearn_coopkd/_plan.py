@@ -11,8 +11,13 @@ import numpy as np
 
 from sklearn_coopkd._deficiency import clearly_better, deficient_rows
 from sklearn_coopkd._problem import Problem
-from sklearn_coopkd._responses import calibrated, correct_rows, fit_temperatures
-from sklearn_coopkd._soft_labels import LabelPool, fit_label_pool
+from sklearn_coopkd._responses import (
+    PROBA_FLOOR,
+    calibrated,
+    correct_rows,
+    fit_temperatures,
+)
+from sklearn_coopkd._soft_labels import LabelPool, fit_label_pool, soften
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,13 @@ def make_plan(
     confidence = comparable[:, np.arange(len(rows)), y_idx]
     deficient = deficient_rows(proba, confidence, y_idx, problem.deficiency)
     deficient &= learners[:, None]
+    pool = soft_labels = None
+    if problem.pools_answers and learners.any():
+        # a frozen member may have been fitted with these very rows
+        pool = fit_label_pool(
+            comparable[learners], temperatures[learners], y_idx, weight
+        )
+        soft_labels = soften(y_idx, pool.answers(proba[learners]))
     qualified = correct_rows(proba, y_idx)
     assigned = np.asarray(
         problem.peer_selection.select(deficient, qualified, confidence)
@@ -80,11 +92,24 @@ def make_plan(
         # what a student gets right it learns of those alone that know it better
         is_better = clearly_better(confidence[:, None], confidence[None])
         assigned = assigned & (is_better | ~qualified[None])
-    pool = soft_labels = None
-    if problem.pools_answers and learners.any():
-        # a frozen member may have been fitted with these very rows
-        pool = fit_label_pool(
-            comparable[learners], temperatures[learners], y_idx, weight
-        )
-        soft_labels = pool.soft_labels(proba[learners], y_idx)
+    if problem.pools_answers:
+        # what a frozen member knows nobody else may know
+        agrees = _peers_agree(comparable[learners], y_idx)
+        assigned[np.ix_(learners, learners)] &= agrees
     return Plan(rows, deficient, assigned, pool, soft_labels)
+
+
+def _peers_agree(comparable: np.ndarray, y_idx: np.ndarray) -> np.ndarray:
+    """Rows, of each member, that its peers together get right.
+
+    They are right together if the geometric mean of their calibrated answers is. A
+    label that they contradict is wrong, or a matter of chance, more often than others,
+    though one of them may be right.
+
+    Returns
+    -------
+    agrees : ndarray of shape (n_members, n_rows), dtype=bool
+    """
+    log_proba = np.log(np.maximum(comparable, PROBA_FLOOR))
+    of_peers = log_proba.sum(axis=0) - log_proba
+    return of_peers.argmax(axis=2) == y_idx

@@ -3,7 +3,8 @@
 Everything is computed for a *base*, a set of folds that nothing may have seen: the
 delivered students for the base without folds, the students that the gate judges on
 fold f for the base without f. No source row, no anchor, no teacher and no student of
-that base had a part of f in it.
+that base had a part of f in it. Samples that were made for students of the gate,
+without one fold more, may teach the delivered ones too.
 
 Within a base and a round there are, for every member, the *full* model, fitted on all
 its rows that the base allows, and *crossed* ones, each without one fold more. A row
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -29,20 +31,18 @@ from sklearn_coopkd._fitting import (
     Fitted,
     Member,
     MemberFailure,
-    ask,
     fit_and_answer,
     learns_shares,
 )
 from sklearn_coopkd._folds import Exclusion
 from sklearn_coopkd._gate import harmed, mean_scores
+from sklearn_coopkd._generation import Call, ask_about, generate, labelled
 from sklearn_coopkd._lessons import (
     Lesson,
-    Samples,
     capped,
     distinct,
     hands_over_rows,
     join,
-    make_samples,
     seen_keys,
     selected,
 )
@@ -74,16 +74,6 @@ class RoundsResult:
     # round before
     answering: list[Any]
     columns: list[np.ndarray | None]  # mask of the columns each one sees; None: all
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of the generator: a teacher, for all bases that need it."""
-
-    teacher: Fitted
-    asked: list[Fitted]  # who say together what it has made; none: it says so alone
-    pool: np.ndarray  # rows that are anchors
-    sources: list[np.ndarray]  # rows, by base
 
 
 @dataclass(frozen=True)
@@ -241,15 +231,18 @@ class _Loop:
         return make_plan(self.problem, self._learners, rows, proba)
 
     def teach(
-        self, plans: dict[Exclusion, Plan], round_: int, students: np.ndarray
+        self,
+        plans: dict[Exclusion, Plan],
+        batches: dict[Exclusion, list[tuple]],
+        round_: int,
+        students: np.ndarray,
     ) -> np.ndarray:
-        """Make lessons and fit the given students (mask) for the plans' bases.
+        """Fit the given students (mask) for the plans' bases, with what was made.
 
         Returns those that were fitted for all of these.
         """
         if len(self.full) == round_:
             self.full.append({})
-        batches = self._make_samples(plans, round_, students)
         first, *others = plans
         if not self._stops_early(first, round_):
             self._fit_students(plans, batches, round_, students)
@@ -347,9 +340,10 @@ class _Loop:
         Returns for each base a list of (teacher, positions in `plan.rows`, sources,
         samples); the samples may be of more rows, `sources`, than those positions.
         """
-        problem = self.problem
-        calls: dict[tuple, Call] = {}
-        entries: dict[Exclusion, list[tuple[int, np.ndarray, Any]]] = {}
+        # the teacher, who is asked, anchors
+        teaching: dict[tuple, tuple[Fitted, list[Fitted], np.ndarray]] = {}
+        wanted: dict[tuple, list[np.ndarray]] = {}  # sources, by base
+        entries: dict[Exclusion, list[tuple[int, np.ndarray, tuple]]] = {}
         for base, plan in plans.items():
             needed = plan.assigned[:, students].any(axis=1)
             entries[base] = []
@@ -359,41 +353,56 @@ class _Loop:
                     # two bases may ask the same model to teach other rows
                     asked = self._asked(i, models)
                     key = place, *map(id, [models[i], *asked])
-                    call = calls.setdefault(key, Call(models[i], asked, pool, []))
-                    call.sources.append(plan.rows[position])
+                    teaching[key] = models[i], asked, pool
+                    wanted.setdefault(key, []).append(plan.rows[position])
                     entries[base].append((i, position, key))
-        sources = {
-            k: np.unique(np.concatenate(call.sources)) for k, call in calls.items()
+        calls = {
+            key: Call(*teaching[key], np.unique(np.concatenate(rows)))
+            for key, rows in wanted.items()
         }
-        self.problem.report(
-            f"round {round_}: generating {sum(map(len, sources.values()))} samples"
-        )
-        results = self.parallel(
-            delayed(make_samples)(
-                problem.generator,
-                call.teacher.responder(problem.classes),
-                *(take_rows(problem.X, sources[key]), problem.y[sources[key]]),
-                *(take_rows(problem.X, call.pool), problem.y[call.pool]),
-                problem.seed,
-                call.teacher.columns,
-                problem.soft_targets and not call.asked,
-            )
-            for key, call in calls.items()
-        )
+        if calls:
+            n_samples = sum(len(call.sources) for call in calls.values())
+            self.problem.report(f"round {round_}: generating {n_samples} samples")
+        samples = generate(self.problem, calls, self.parallel)
         self.reports.setdefault(
-            round_, [(made.report, int(made.success.sum())) for made in results]
+            round_, [(one.report, int(one.success.sum())) for one in samples.values()]
         )
-        samples = dict(zip(calls, results))
-        answers = self._ask(calls, samples)
+        names = [member.name for member in self.members if not member.is_frozen]
+        answers = ask_about(self.problem, calls, samples, names, self._run)
         batches: dict[Exclusion, list[tuple]] = {}
         for base, found in entries.items():
             batches[base] = []
             for i, position, key in found:
-                made = samples[key]
+                made, sources = samples[key], calls[key].sources
                 if key in answers:
-                    made = self._labelled(made, sources[key], answers[key], plans[base])
-                batches[base].append((i, position, sources[key], made))
+                    # each base has a pool of its own: that of another has seen rows
+                    # that this one may not see
+                    pool = plans[base].label_pool
+                    made = labelled(self.problem, made, sources, answers[key], pool)
+                batches[base].append((i, position, sources, made))
         return batches
+
+    def _samples_to_deliver(self, plan, plans, batches, round_, students):
+        """What delivered students are taught, once the gate has judged others.
+
+        On one table the same samples: they were made by models without two folds, not
+        one, and teach as well at half the cost. A row that no plan of the gate has had,
+        such as the last of a time series, has samples made now. Between sites all have:
+        models of a site without its rows of two folds may know no class but one.
+        """
+        root = self.folds.root
+        if self.sites.n_places > 1:
+            return self._make_samples({root: plan}, round_, students)
+        known = np.isin(plan.rows, np.concatenate([p.rows for p in plans.values()]))
+        rest = replace(plan, assigned=plan.assigned & ~known)
+        found = self._make_samples({root: rest}, round_, students)
+        open_ = np.tile(known, (len(self.members), 1))
+        for i, _, sources, samples in chain.from_iterable(batches.values()):
+            made = np.isin(plan.rows, sources[samples.success])
+            position = np.flatnonzero(open_[i] & made)
+            open_[i, position] = False
+            found[root].append((i, position, sources, samples))
+        return found
 
     def _asked(self, i: int, models: list[Fitted]) -> list[Fitted]:
         """Those who say together what teacher i has made.
@@ -404,45 +413,6 @@ class _Loop:
         if not self.problem.pools_answers or not self._learners[i]:
             return []
         return [models[j] for j in np.flatnonzero(self._learners)]
-
-    def _ask(
-        self, calls: dict[tuple, Call], samples: dict[tuple, Samples]
-    ) -> dict[tuple, np.ndarray]:
-        """What the members say of what was made, where they are asked.
-
-        Returns for each call an array of shape (n_asked, n_successes, n_classes). Each
-        model is asked once, about what all teachers have made.
-        """
-        groups: dict[tuple, list[tuple]] = {}
-        for key, call in calls.items():
-            if call.asked:
-                groups.setdefault(tuple(map(id, call.asked)), []).append(key)
-        taught = {key: np.flatnonzero(samples[key].success) for key in calls}
-        names = [member.name for member in self.members if not member.is_frozen]
-        jobs = []
-        for keys in groups.values():
-            X = concat_rows([take_rows(samples[key].X, taught[key]) for key in keys])
-            for name, fitted in zip(names, calls[keys[0]].asked):
-                jobs.append((name, fitted.responder(self.problem.classes), X))
-        results = iter(self._run(ask, jobs))
-        answers: dict[tuple, np.ndarray] = {}
-        for keys in groups.values():
-            proba = np.array([next(results) for _ in calls[keys[0]].asked])
-            ends = np.cumsum([len(taught[key]) for key in keys])
-            answers.update(zip(keys, np.split(proba, ends[:-1], axis=1)))
-        return answers
-
-    def _labelled(self, samples, sources, answers, plan) -> Samples:
-        """Samples with the soft labels that a base's pool makes of the answers.
-
-        Each base has a pool of its own: that of another has seen rows that this one may
-        not see.
-        """
-        taught = np.flatnonzero(samples.success)
-        y_idx = self.problem.y_idx[sources[taught]]
-        target = np.zeros((len(sources), len(self.problem.classes)))
-        target[taught] = plan.label_pool.soft_labels(answers, y_idx)
-        return replace(samples, target=target)
 
     def _copies(self, X_pseudo, source, base, student) -> np.ndarray:
         """Samples that a student would see as a real row of where they were made.
@@ -550,7 +520,9 @@ class _Loop:
             after = np.full(len(self.members), np.nan)
             if gates:
                 others = {e: self.plan(e, round_) for e in gates if e != root}
-                judged = self.teach(others or {root: plan}, round_, self._learners)
+                plans = others or {root: plan}
+                batches = self._make_samples(plans, round_, self._learners)
+                judged = self.teach(plans, batches, round_, self._learners)
                 after = mean_scores(problem, gates, self.full[round_])
                 after[~judged] = np.nan
                 accepted = self._learners & (after > scores + problem.tol)
@@ -560,9 +532,13 @@ class _Loop:
                     # round is left: what this one overdid the next one may mend
                     is_last = round_ == problem.max_iter
                     students = accepted if is_last else self._learners
-                    self.teach({root: plan}, round_, students)
+                    batches = self._samples_to_deliver(
+                        plan, plans, batches, round_, students
+                    )
+                    self.teach({root: plan}, batches, round_, students)
             else:
-                self.teach({root: plan}, round_, self._learners)
+                batches = self._make_samples({root: plan}, round_, self._learners)
+                self.teach({root: plan}, batches, round_, self._learners)
                 accepted = self._changed(round_)
             history += self._records(round_, plan, scores, after, accepted)
             if not accepted.any():

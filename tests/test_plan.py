@@ -14,6 +14,20 @@ SURE = [0.95, 0.95, 0.6, 0.4]
 UNSURE = [0.6, 0.6, 0.6, 0.6]
 
 
+def _problem(n_rows, **settings):
+    """All rows of the second class, everybody may teach."""
+    return SimpleNamespace(
+        y_idx=np.ones(n_rows, dtype=int),
+        weights=lambda rows: np.ones(len(rows)),
+        peer_selection=AllPeers(),
+        **settings,
+    )
+
+
+def _two_classes(of_true_class):
+    return np.stack([1 - of_true_class, of_true_class], axis=2)
+
+
 @pytest.mark.parametrize(
     ("deficiency", "sure_teaches", "unsure_teaches"),
     [
@@ -29,14 +43,32 @@ def test_what_a_student_gets_right_it_learns_of_those_that_know_better(
         "sklearn_coopkd._plan.calibrated", lambda proba, temperatures: proba
     )
     own = np.array([STUDENT, SURE, UNSURE])
-    problem = SimpleNamespace(
-        y_idx=np.ones(4, dtype=int),
-        weights=lambda rows: np.ones(len(rows)),
-        deficiency=deficiency,
-        pools_answers=False,
-        peer_selection=AllPeers(),
-    )
-    proba = np.stack([1 - own, own], axis=2)
-    plan = make_plan(problem, np.array([True, True, True]), np.arange(4), proba)
+    problem = _problem(len(STUDENT), deficiency=deficiency, pools_answers=False)
+    plan = make_plan(problem, np.ones(3, dtype=bool), np.arange(4), _two_classes(own))
     assert plan.assigned[1, 0].tolist() == sure_teaches
     assert plan.assigned[2, 0].tolist() == unsure_teaches
+
+
+@pytest.mark.parametrize("is_frozen", [False, True])
+def test_what_a_students_peers_get_wrong_together_is_not_taught(is_frozen, monkeypatch):
+    monkeypatch.setattr(
+        "sklearn_coopkd._plan.calibrated", lambda proba, temperatures: proba
+    )
+    own = np.array(
+        [
+            [0.01, 0.2, 0.2],  # its own conviction does not count
+            [0.7, 0.7, 0.7],  # teaches
+            [0.4, 0.2, 0.5],  # odds: 2/3, 1/4 and 1, against those of 7/3
+        ]
+    )
+    learners = np.array([True, not is_frozen, True])
+    problem = _problem(3, deficiency="error", pools_answers=True)
+    taught = make_plan(problem, learners, np.arange(3), _two_classes(own)).assigned
+    # a frozen teacher may be alone in knowing it; who knows what it says counts nothing
+    expected = [True, True, True] if is_frozen else [True, False, True]
+    assert taught[1, 0].tolist() == expected
+    # with one peer there is nobody to contradict it
+    of_two = make_plan(
+        problem, np.ones(2, dtype=bool), np.arange(3), _two_classes(own[:2])
+    )
+    assert of_two.assigned[1, 0].all()

@@ -32,7 +32,7 @@ from sklearn_coopkd._folds import Folds
 from sklearn_coopkd._lessons import Lesson, distinct, make_samples, spread
 from sklearn_coopkd._pool import SHRINKAGE
 from sklearn_coopkd._responses import Responder, calibrated, fit_temperatures
-from sklearn_coopkd._soft_labels import fit_label_pool
+from sklearn_coopkd._soft_labels import fit_label_pool, soften
 
 
 class Threshold(ClassifierMixin, BaseEstimator):
@@ -156,7 +156,7 @@ def test_only_what_no_model_was_fitted_with_softens_a_label(n_classes, frozen):
     comparable = calibrated(about[0], temperatures)
     pool = fit_label_pool(comparable, temperatures, *about[1:])
     answers = answers[:, tested]
-    expected = pool.soft_labels(answers, y[tested])
+    expected = soften(y[tested], pool.answers(answers))
     for found in (distiller.soft_labels_[name] for name in ("a", "b")):
         np.testing.assert_allclose(found[tested], expected, atol=1e-12)
         never = np.setdiff1d(np.arange(len(y)), tested)
@@ -173,7 +173,7 @@ def test_only_what_no_model_was_fitted_with_softens_a_label(n_classes, frozen):
         for models, (_, test) in zip(fitted, splits):
             made = np.flatnonzero(np.isin(lesson.source, test) & ~is_of_frozen)
             answers = np.array([m.predict_proba(lesson.X[made]) for m in models])
-            expected = pool.soft_labels(answers, y[lesson.source[made]])
+            expected = soften(y[lesson.source[made]], pool.answers(answers))
             np.testing.assert_allclose(lesson.target[made], expected, atol=1e-12)
             n_checked += len(made)
         assert n_checked == len(lesson.y) > 3
@@ -697,6 +697,34 @@ def test_nothing_that_is_judged_on_a_fold_has_seen_a_part_of_it(max_iter):
     for sources, pool, seen in SOURCES:
         assert not sources & seen  # a teacher is out of sample on what it teaches
         assert pool <= seen  # anchors are rows of the teacher
+
+
+@pytest.mark.parametrize("cv", [StratifiedKFold(4), TimeSeriesSplit(4)])
+def test_delivered_students_are_taught_with_samples_of_the_judged_ones(cv, monkeypatch):
+    monkeypatch.setattr(_rounds, "harmed", lambda *_: np.zeros(2, dtype=bool))
+    scores = count()  # everybody is kept
+    X, y = _noisy()
+    SOURCES.clear()
+    distiller = CooperativeDistiller(
+        [("weak", Recorder(C=1e-3)), ("strong", Recorder(C=10.0))],
+        generator=Tracing(), cv=cv, scoring=lambda *_: float(next(scores)),
+        random_state=0,
+    )  # fmt: skip
+    distiller.fit(X, y)
+    splits = list(cv.split(X, y))
+    lessons = distiller.pseudo_samples_.values()
+    taught = np.concatenate([lesson.source for lesson in lessons])
+    for lesson in lessons:  # two judged students had each row, this one has it once
+        assert len(np.unique(lesson.source)) == len(lesson.source)
+    if isinstance(cv, StratifiedKFold):
+        # no teacher was asked again that knows three folds of four
+        assert max(len(seen) for *_, seen in SOURCES) <= len(y) / 2
+        assert all(np.isin(taught, test).any() for _, test in splits)
+    else:
+        # no judged student had rows of the last fold
+        train, test = splits[-1]
+        assert np.isin(taught, test).any()
+        assert max(len(seen) for *_, seen in SOURCES) == len(train)
 
 
 def test_hold_out_rows_reach_no_student():

@@ -372,7 +372,10 @@ class Neighborhood:
                 differs = np.zeros(distance.shape, dtype=bool)
                 for j in columns[index == group]:
                     own, other = self.Z[rows, j][:, None], self.Z_pool[pool, j]
-                    differs |= (own != other) & ~np.isnan(own) & ~np.isnan(other)
+                    differ = own != other
+                    if np.isnan(own).any() or np.isnan(other).any():
+                        differ &= ~np.isnan(own) & ~np.isnan(other)
+                    differs |= differ
                 distance += differs
         # the row itself is no anchor; rounding hides it, so near ones are compared
         size = row_norms(points[rows], squared=True)[:, None]

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_coopkd._responses import class_proba
-from sklearn_coopkd.generators._neighbors import first_of_each, keep_first
+from sklearn_coopkd.generators._neighbors import keep_first
 
 # Bounds the memory: rows in a call of the teacher.
 MAX_CALL_ROWS = 20_000
@@ -158,7 +158,7 @@ class Search:
         self.made.append((sources, Z, proba))
 
     def offer_first(self, sources, Z, proba):
-        """Offer several candidates for each source, one after the other as they come."""
+        """Offer several candidates for each source, in turn, until one is good."""
         left = np.flatnonzero(proba >= self.target[sources])
         while len(left):
             first = left[np.unique(sources[left], return_index=True)[1]]

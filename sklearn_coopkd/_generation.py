@@ -1,0 +1,107 @@
+"""Samples of a round: what generators make for teachers, and what members say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.utils.parallel import Parallel, delayed
+
+from sklearn_coopkd._containers import concat_rows, take_rows
+from sklearn_coopkd._fitting import Fitted, ask
+from sklearn_coopkd._lessons import Samples, make_samples
+from sklearn_coopkd._problem import Problem
+from sklearn_coopkd._soft_labels import LabelPool, soften
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the generator: a teacher, for all bases that need it."""
+
+    teacher: Fitted
+    asked: list[Fitted]  # who say together what it has made; none: it says so alone
+    pool: np.ndarray  # rows that are anchors
+    sources: np.ndarray  # rows that samples are made from, ascending
+
+
+def generate(
+    problem: Problem, calls: dict[tuple, Call], parallel: Parallel
+) -> dict[tuple, Samples]:
+    """Let each teacher make its samples."""
+    results = parallel(
+        delayed(make_samples)(
+            problem.generator,
+            call.teacher.responder(problem.classes),
+            *(take_rows(problem.X, call.sources), problem.y[call.sources]),
+            *(take_rows(problem.X, call.pool), problem.y[call.pool]),
+            problem.seed,
+            call.teacher.columns,
+            problem.soft_targets and not call.asked,
+        )
+        for call in calls.values()
+    )
+    return dict(zip(calls, results))
+
+
+def ask_about(
+    problem: Problem,
+    calls: dict[tuple, Call],
+    samples: dict[tuple, Samples],
+    names: list[str],
+    run: Callable[[Callable, list[tuple]], list],
+) -> dict[tuple, np.ndarray]:
+    """What the members say of what was made, where they are asked.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    calls : dict of Call
+
+    samples : dict of Samples
+        Of each call.
+
+    names : list of str
+        Of those who are asked.
+
+    run : callable
+        Runs jobs in parallel, and handles members that fail.
+
+    Returns
+    -------
+    answers : dict of ndarray of shape (n_asked, n_successes, n_classes)
+        Of each call that asks. Each model is asked once, about what all teachers have
+        made.
+    """
+    groups: dict[tuple, list[tuple]] = {}
+    for key, call in calls.items():
+        if call.asked:
+            groups.setdefault(tuple(map(id, call.asked)), []).append(key)
+    taught = {key: np.flatnonzero(samples[key].success) for key in calls}
+    jobs = []
+    for keys in groups.values():
+        X = concat_rows([take_rows(samples[key].X, taught[key]) for key in keys])
+        for name, fitted in zip(names, calls[keys[0]].asked):
+            jobs.append((name, fitted.responder(problem.classes), X))
+    results = iter(run(ask, jobs))
+    answers: dict[tuple, np.ndarray] = {}
+    for keys in groups.values():
+        proba = np.array([next(results) for _ in calls[keys[0]].asked])
+        ends = np.cumsum([len(taught[key]) for key in keys])
+        answers.update(zip(keys, np.split(proba, ends[:-1], axis=1)))
+    return answers
+
+
+def labelled(
+    problem: Problem,
+    samples: Samples,
+    sources: np.ndarray,
+    answers: np.ndarray,
+    pool: LabelPool,
+) -> Samples:
+    """Samples with the soft labels that a pool makes of what the members say."""
+    taught = np.flatnonzero(samples.success)
+    target = np.zeros((len(sources), len(problem.classes)))
+    target[taught] = soften(problem.y_idx[sources[taught]], pool.answers(answers))
+    return replace(samples, target=target)
