@@ -20,7 +20,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn_coopkd import QuintessentialGenerator
 from sklearn_coopkd._containers import take_rows
 from sklearn_coopkd._responses import class_proba
-from sklearn_coopkd.generators import _quintessential
+from sklearn_coopkd.generators import _quintessential, _walks
 
 
 class Sigmoid:
@@ -349,6 +349,46 @@ def test_blocks_do_not_change_the_result(method, monkeypatch):
     np.testing.assert_allclose(blocks.X_pseudo, whole.X_pseudo)
     assert np.array_equal(blocks.success, whole.success)
     assert blocks.report["n_sources"] == 40
+
+
+def _mixed(rng):
+    """Numbers, integers and a category."""
+    numbers = rng.randn(400, 4)
+    numbers[:, 1] = np.rint(3 * numbers[:, 1])
+    numbers[:, 3] = rng.randint(5, size=400)
+    return numbers
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize(
+    "teacher",
+    [LogisticRegression(), DecisionTreeClassifier(max_depth=4), KNeighborsClassifier()],
+)
+def test_points_asked_about_in_turn_are_those_of_one_call(
+    teacher, container, monkeypatch
+):
+    rng = np.random.RandomState(0)
+    X = _mixed(rng)
+    y = (X[:, 0] + X[:, 1] / 3 + (X[:, 3] == 2) + 0.5 * rng.randn(400) > 0).astype(int)
+    X = container(X)
+    teacher.fit(X[200:], y[200:])
+    categories = [3] if container is np.asarray else None
+    generator = QuintessentialGenerator(categorical_features=categories)
+    call = (teacher, X[:200], y[:200], X[200:], y[200:])
+    made = []
+    for small_call in (np.inf, 0):
+        monkeypatch.setattr(_walks, "SMALL_CALL", small_call)
+        made.append(generator.generate(*call))
+    at_once, in_turn = made
+    assert at_once.success.mean() > 0.5
+    assert np.array_equal(at_once.success, in_turn.success)
+    assert (at_once.X_pseudo != in_turn.X_pseudo).sum() == 0
+    np.testing.assert_array_equal(at_once.proba, in_turn.proba)
+    asked = [one.report.pop("teacher_rows") for one in made]
+    assert asked[1] < 0.9 * asked[0]
+    copies = [one.report.pop("n_copies") for one in made]
+    assert copies[1] <= copies[0]
+    assert at_once.report == in_turn.report
 
 
 class AtTheAnchor:

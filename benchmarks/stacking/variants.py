@@ -19,6 +19,7 @@ from unittest import mock
 
 import numpy as np
 from lists import LISTS
+from noise import EVERYTHING_IS_TAUGHT
 from report import BASE, Results, markdown, points, ratio
 from run import fold_of, scores, timed
 from scipy.special import log_softmax
@@ -65,6 +66,9 @@ VARIANTS = {
     "soft labels: no label": {},
     "single teachers' answers for pseudo-samples": {},
     'peer_selection="best"': {"peer_selection": "best"},
+    'peer_selection="all"': {"peer_selection": "all"},
+    "rows that peers contradict, too": {},
+    "samples for delivered students made anew": {},
     "generator__alpha=0.5": {"generator": QuintessentialGenerator(alpha=0.5)},
     'generator__method="swap"': {"generator": QuintessentialGenerator(method="swap")},
     "pseudo_weight=0.5": {"pseudo_weight": 0.5},
@@ -90,6 +94,14 @@ CONSTANTS = {
         lambda *_: [],
     ),
     "margin of 0.1": (_deficiency, "MARGIN", 0.1),
+    "rows that peers contradict, too": EVERYTHING_IS_TAUGHT,
+    "samples for delivered students made anew": (
+        _rounds._Loop,
+        "_samples_to_deliver",
+        lambda loop, plan, _plans, _batches, round_, students: loop._make_samples(
+            {loop.folds.root: plan}, round_, students
+        ),
+    ),
 }
 
 
