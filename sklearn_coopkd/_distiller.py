@@ -307,14 +307,15 @@ class CooperativeDistiller(
     logarithmic opinion pool). Between sites nobody pools answers about rows of several
     owners.
 
-    A row is not taught to a student whose peers, but frozen ones, get it wrong
-    together (by the plain geometric mean of their calibrated answers): its label is
-    wrong, or chance, more often than others.
+    On one table with soft targets a row is taught to a student only if its peers get
+    it right together, by the plain geometric mean of their calibrated answers: other
+    labels are wrong, or chance, more often. Frozen members teach it all the same, and
+    do not count.
 
     To save time on one table, a student that is worse on the gate's first fold in the
     last round is refused by this fold alone, if it has a fifth of the rows; and
-    delivered students are taught with the samples that were made for the judged ones,
-    by models without two folds.
+    delivered students are taught what the judged ones were, each row as the next fold's
+    student was, by models without two folds.
 
     Without a gate the stack is one of the students of the round before the last (with
     one round, of the members before teaching): what the last round's answer out of
@@ -535,7 +536,7 @@ class CooperativeDistiller(
                 if self.deficiency == "auto"
                 else self.deficiency
             ),
-            peer_selection=self._peers(AUTO_PEERS[sites is not None]),
+            peer_selection=self._peer_strategy(AUTO_PEERS[sites is not None]),
             generator=(
                 QuintessentialGenerator()
                 if self.generator is None
@@ -648,12 +649,13 @@ class CooperativeDistiller(
                 )
         return views
 
-    def _peers(self, auto):
+    def _peer_strategy(self, auto):
         """The strategy that `peer_selection` stands for."""
-        if isinstance(self.peer_selection, str):
-            return (PEER_SELECTIONS | {"auto": auto})[self.peer_selection]
+        strategy = self.peer_selection
+        if isinstance(strategy, str):
+            strategy = (PEER_SELECTIONS | {"auto": auto})[strategy]
         # an object with `select` alone is copied
-        return clone(self.peer_selection, safe=False)
+        return clone(strategy, safe=False)
 
     # what members receive
 

@@ -25,6 +25,16 @@ class Call:
     sources: np.ndarray  # rows that samples are made from, ascending
 
 
+@dataclass(frozen=True)
+class Batch:
+    """What one call has made, as a base needs it."""
+
+    teacher: int  # position of the member
+    position: np.ndarray  # of the base's sources in the rows of its plan
+    sources: np.ndarray  # rows that samples were made from, for other bases too
+    samples: Samples
+
+
 def generate(
     problem: Problem, calls: dict[tuple, Call], parallel: Parallel
 ) -> dict[tuple, Samples]:

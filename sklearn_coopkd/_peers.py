@@ -48,9 +48,11 @@ class SurestPeers(BaseEstimator):
     def select(self, deficient, qualified, confidence):
         """Assign teachers; see the module's documentation for the shapes."""
         assigned = _candidates(deficient, qualified)
-        offers = np.where(assigned, confidence[:, None], -np.inf)
-        order = np.argsort(-offers, axis=0, kind="stable")
-        return assigned & (np.argsort(order, axis=0) < self.n_peers)
+        for student in range(len(deficient)):
+            offers = np.where(assigned[:, student], confidence, -np.inf)
+            order = np.argsort(-offers, axis=0, kind="stable")
+            assigned[:, student] &= np.argsort(order, axis=0) < self.n_peers
+        return assigned
 
 
 PEER_SELECTIONS = {"best": SurestPeers(1), "all": AllPeers()}

@@ -94,8 +94,11 @@ def make_plan(
         assigned = assigned & (is_better | ~qualified[None])
     if problem.pools_answers:
         # what a frozen member knows nobody else may know
-        agrees = _peers_agree(comparable[learners], y_idx)
-        assigned[np.ix_(learners, learners)] &= agrees
+        is_allowed = np.ones(assigned.shape, dtype=bool)
+        is_allowed[np.ix_(learners, learners)] = _peers_agree(
+            comparable[learners], y_idx
+        )
+        assigned = assigned & is_allowed
     return Plan(rows, deficient, assigned, pool, soft_labels)
 
 
@@ -111,5 +114,6 @@ def _peers_agree(comparable: np.ndarray, y_idx: np.ndarray) -> np.ndarray:
     agrees : ndarray of shape (n_members, n_rows), dtype=bool
     """
     log_proba = np.log(np.maximum(comparable, PROBA_FLOOR))
-    of_peers = log_proba.sum(axis=0) - log_proba
-    return of_peers.argmax(axis=2) == y_idx
+    # not the sum of all less one: rounding would decide ties
+    of_peers = [np.delete(log_proba, j, 0).sum(axis=0) for j in range(len(log_proba))]
+    return np.array(of_peers).argmax(axis=2) == y_idx

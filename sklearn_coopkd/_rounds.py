@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,7 @@ from sklearn_coopkd._fitting import (
 )
 from sklearn_coopkd._folds import Exclusion
 from sklearn_coopkd._gate import harmed, mean_scores
-from sklearn_coopkd._generation import Call, ask_about, generate, labelled
+from sklearn_coopkd._generation import Batch, Call, ask_about, generate, labelled
 from sklearn_coopkd._lessons import (
     Lesson,
     capped,
@@ -233,7 +232,7 @@ class _Loop:
     def teach(
         self,
         plans: dict[Exclusion, Plan],
-        batches: dict[Exclusion, list[tuple]],
+        batches: dict[Exclusion, list[Batch]],
         round_: int,
         students: np.ndarray,
     ) -> np.ndarray:
@@ -337,8 +336,7 @@ class _Loop:
     def _make_samples(self, plans, round_, students):
         """Generate once for each teacher and source, whoever will learn from it.
 
-        Returns for each base a list of (teacher, positions in `plan.rows`, sources,
-        samples); the samples may be of more rows, `sources`, than those positions.
+        Returns a list of `Batch` for each base.
         """
         # the teacher, who is asked, anchors
         teaching: dict[tuple, tuple[Fitted, list[Fitted], np.ndarray]] = {}
@@ -369,7 +367,7 @@ class _Loop:
         )
         names = [member.name for member in self.members if not member.is_frozen]
         answers = ask_about(self.problem, calls, samples, names, self._run)
-        batches: dict[Exclusion, list[tuple]] = {}
+        batches: dict[Exclusion, list[Batch]] = {}
         for base, found in entries.items():
             batches[base] = []
             for i, position, key in found:
@@ -379,30 +377,50 @@ class _Loop:
                     # that this one may not see
                     pool = plans[base].label_pool
                     made = labelled(self.problem, made, sources, answers[key], pool)
-                batches[base].append((i, position, sources, made))
+                batches[base].append(Batch(i, position, sources, made))
         return batches
 
-    def _samples_to_deliver(self, plan, plans, batches, round_, students):
-        """What delivered students are taught, once the gate has judged others.
+    def _deliver(self, plan, plans, batches, round_, students):
+        """Teach the delivered students (mask), once the gate has judged others.
 
-        On one table the same samples: they were made by models without two folds, not
-        one, and teach as well at half the cost. A row that no plan of the gate has had,
-        such as the last of a time series, has samples made now. Between sites all have:
-        models of a site without its rows of two folds may know no class but one.
+        On one table what these were taught, each row as it was to the student of the
+        next fold that may know it: by models without two folds, not one, who teach as
+        well, at half the cost. A row that no plan of the gate has had, such as the last
+        of a time series, has samples made now. Between sites all have: models of a site
+        without its rows of two folds may know no class but one.
         """
         root = self.folds.root
         if self.sites.n_places > 1:
-            return self._make_samples({root: plan}, round_, students)
-        known = np.isin(plan.rows, np.concatenate([p.rows for p in plans.values()]))
-        rest = replace(plan, assigned=plan.assigned & ~known)
-        found = self._make_samples({root: rest}, round_, students)
-        open_ = np.tile(known, (len(self.members), 1))
-        for i, _, sources, samples in chain.from_iterable(batches.values()):
-            made = np.isin(plan.rows, sources[samples.success])
-            position = np.flatnonzero(open_[i] & made)
-            open_[i, position] = False
-            found[root].append((i, position, sources, samples))
-        return found
+            made = self._make_samples({root: plan}, round_, students)
+            self.teach({root: plan}, made, round_, students)
+            return
+        place = self._next_base(plan.rows, plans)
+        assigned = plan.assigned & (place < 0)
+        made = self._make_samples(
+            {root: replace(plan, assigned=assigned)}, round_, students
+        )
+        for k, (base, of_base) in enumerate(plans.items()):
+            here = np.flatnonzero(place == k)
+            at = np.searchsorted(of_base.rows, plan.rows[here])
+            assigned[:, :, here] = of_base.assigned[:, :, at]
+            for batch in batches[base]:
+                position = here[np.isin(at, batch.position)]
+                made[root].append(replace(batch, position=position))
+        self.teach({root: replace(plan, assigned=assigned)}, made, round_, students)
+
+    def _next_base(self, rows, plans):
+        """For each row the number of the plan that it is taught by; -1: none has it.
+
+        The first one, in turn, after that of the gate which judges on the row.
+        """
+        tests = np.array([self.folds.test[self.folds.gates[base]] for base in plans])
+        judged_by = np.where(tests.any(axis=0), tests.argmax(axis=0), 0)[rows]
+        knows = np.array([np.isin(rows, plan.rows) for plan in plans.values()])
+        number = np.full(len(rows), -1)
+        for step in range(len(plans), 0, -1):
+            following = (judged_by + step) % len(plans)
+            number = np.where(knows[following, np.arange(len(rows))], following, number)
+        return number
 
     def _asked(self, i: int, models: list[Fitted]) -> list[Fitted]:
         """Those who say together what teacher i has made.
@@ -452,16 +470,18 @@ class _Loop:
         """Everything the student has been taught: earlier rounds and this one."""
         parts, teachers, origins, targets = [], [], [], []
         n_requested = n_reached = 0
-        for i, position, sources, samples in batches:
-            wanted = plan.rows[position[plan.assigned[i, student, position]]]
+        for batch in batches:
+            samples, position = batch.samples, batch.position
+            is_wanted = plan.assigned[batch.teacher, student, position]
+            wanted = plan.rows[position[is_wanted]]
             n_requested += len(wanted)
-            at = np.searchsorted(sources, wanted)
+            at = np.searchsorted(batch.sources, wanted)
             at = at[samples.success[at]]
             n_reached += len(at)
             if len(at):
                 parts.append(take_rows(samples.X, at))
-                teachers.append(np.full(len(at), i))
-                origins.append(sources[at])
+                teachers.append(np.full(len(at), batch.teacher))
+                origins.append(batch.sources[at])
                 if samples.target is not None and learns_shares(self.members[student]):
                     targets.append(samples.target[at])
         earlier = self.full[round_ - 1][base][student].lesson
@@ -532,10 +552,7 @@ class _Loop:
                     # round is left: what this one overdid the next one may mend
                     is_last = round_ == problem.max_iter
                     students = accepted if is_last else self._learners
-                    batches = self._samples_to_deliver(
-                        plan, plans, batches, round_, students
-                    )
-                    self.teach({root: plan}, batches, round_, students)
+                    self._deliver(plan, plans, batches, round_, students)
             else:
                 batches = self._make_samples({root: plan}, round_, self._learners)
                 self.teach({root: plan}, batches, round_, self._learners)

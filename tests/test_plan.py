@@ -64,11 +64,31 @@ def test_what_a_students_peers_get_wrong_together_is_not_taught(is_frozen, monke
     learners = np.array([True, not is_frozen, True])
     problem = _problem(3, deficiency="error", pools_answers=True)
     taught = make_plan(problem, learners, np.arange(3), _two_classes(own)).assigned
-    # a frozen teacher may be alone in knowing it; who knows what it says counts nothing
+    # a frozen teacher may be alone in knowing it
     expected = [True, True, True] if is_frozen else [True, False, True]
     assert taught[1, 0].tolist() == expected
+    # labels alone are learned of whoever is right
+    problem = _problem(3, deficiency="error", pools_answers=False)
+    taught = make_plan(problem, learners, np.arange(3), _two_classes(own)).assigned
+    assert taught[1, 0].all()
     # with one peer there is nobody to contradict it
+    problem = _problem(3, deficiency="error", pools_answers=True)
     of_two = make_plan(
         problem, np.ones(2, dtype=bool), np.arange(3), _two_classes(own[:2])
     )
     assert of_two.assigned[1, 0].all()
+
+
+class ReadOnly:
+    """Everybody that is right teaches; the answer may not be written to."""
+
+    def select(self, deficient, qualified, confidence):
+        return np.broadcast_to(qualified[:, None], (2, *deficient.shape))
+
+
+def test_what_a_strategy_returns_is_not_changed():
+    problem = _problem(3, deficiency="error", pools_answers=True)
+    problem.peer_selection = ReadOnly()
+    own = np.array([[0.3, 0.6, 0.6], [0.6, 0.4, 0.6]])
+    plan = make_plan(problem, np.ones(2, dtype=bool), np.arange(3), _two_classes(own))
+    assert plan.assigned[1, 0].tolist() == [True, False, True]

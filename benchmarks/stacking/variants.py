@@ -97,10 +97,8 @@ CONSTANTS = {
     "rows that peers contradict, too": EVERYTHING_IS_TAUGHT,
     "samples for delivered students made anew": (
         _rounds._Loop,
-        "_samples_to_deliver",
-        lambda loop, plan, _plans, _batches, round_, students: loop._make_samples(
-            {loop.folds.root: plan}, round_, students
-        ),
+        "_next_base",
+        lambda _loop, rows, _plans: np.full(len(rows), -1),
     ),
 }
 

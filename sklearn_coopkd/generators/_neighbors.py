@@ -193,9 +193,10 @@ class Neighborhood:
     def differs(self, sources, Z):
         """Whether rows made from the sources differ from them."""
         if self.is_sparse:
-            change = (Z - self.Z[sources]).tocsr()
-            change.eliminate_zeros()
-            return np.diff(change.indptr) > 0
+            with np.errstate(invalid="ignore"):  # infinite cells
+                change = (Z - self.Z[sources]).tocoo()
+            moves = np.isfinite(change.data) & (change.data != 0)
+            return np.bincount(change.row[moves], minlength=Z.shape[0]) > 0
         return step_between(self.Z[sources], Z).any(axis=1)
 
     def by_group(self, cells, combine=np.add):
@@ -372,10 +373,10 @@ class Neighborhood:
                 differs = np.zeros(distance.shape, dtype=bool)
                 for j in columns[index == group]:
                     own, other = self.Z[rows, j][:, None], self.Z_pool[pool, j]
-                    differ = own != other
+                    of_column = own != other
                     if np.isnan(own).any() or np.isnan(other).any():
-                        differ &= ~np.isnan(own) & ~np.isnan(other)
-                    differs |= differ
+                        of_column &= ~np.isnan(own) & ~np.isnan(other)
+                    differs |= of_column
                 distance += differs
         # the row itself is no anchor; rounding hides it, so near ones are compared
         size = row_norms(points[rows], squared=True)[:, None]

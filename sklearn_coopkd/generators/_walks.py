@@ -13,10 +13,10 @@ WAYPOINTS = np.array([1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 15 / 16])
 NEAR_ENDS = np.array([1 - 2**-7, 1 - 2**-20])
 # A row that the teacher is certain of goes this far: less would teach next to nothing.
 SATURATED_STEP = 0.5
-# A source's points are asked about in turn: this many, then more in each further call;
-# a call of few rows costs as much as its overhead, and has all that are left.
+# A source's points are asked about in turn: so many, and in each further call so many
+# times more. A call of few rows costs no less than its overhead, and has all the rest.
 FIRST_POINTS = 2
-MORE_POINTS = 4
+GROWTH = 4
 SMALL_CALL = 2000
 # Shares of the changed columns that may do alone, those that change most.
 LARGEST = (1 / 16, 1 / 4)
@@ -28,7 +28,11 @@ def segment(search, pairs):
     """Try points on the way to each anchor; take the nearest that is sure enough."""
     sources = np.unique(pairs.source)
     length = _length(search, pairs)
-    _walk(search, pairs, length, WAYPOINTS)
+    source, Z, proba = _walk(search, pairs, length, WAYPOINTS)
+    # what comes closest, in case that nothing reaches the target
+    left = np.flatnonzero(~search.solved[source])
+    best = left[first_of_each(source[left], -proba[left])]
+    search.keep_best(source[best], Z[best], proba[best])
     left = np.flatnonzero(~search.solved[pairs.source])
     if len(left):
         before = search.solved.sum()
@@ -42,7 +46,8 @@ def _walk(search, pairs, length, ways):
     """Ask about points on the ways to the anchors, near ones first, and offer them.
 
     Most sources are served by their first few points: asking about all at once would be
-    ten times the rows. What is found is the same.
+    many times the rows. What is found is the same. Returns sources, points and the
+    teacher's probabilities; of a source that nothing served all of them.
     """
     pair = np.repeat(np.arange(len(pairs.source)), len(ways))
     t = np.tile(ways, len(pairs.source))
@@ -55,19 +60,16 @@ def _walk(search, pairs, length, ways):
     order = order[usable[order]]
     source, distance, Z = source[order], distance[order], Z[order]
     proba = np.full(len(source), np.nan)
-    left, n_asked = np.arange(len(source)), FIRST_POINTS
+    left, n_points = np.arange(len(source)), FIRST_POINTS
     while len(left):
-        now = left
-        if len(left) > SMALL_CALL:
-            now = left[_place_in_run(source[left]) < n_asked]
+        is_next = _place_in_run(source[left]) < n_points
+        now = left if len(left) <= SMALL_CALL else left[is_next]
         proba[now] = search.ask_for(source[now], Z[now])
         search.offer_first(source[now], Z[now], proba[now])
-        left = left[np.isnan(proba[left]) & ~search.solved[source[left]]]
-        n_asked *= MORE_POINTS
-    # what comes closest, in case that nothing reaches the target
-    left = np.flatnonzero(~search.solved[source])
-    best = left[first_of_each(source[left], -proba[left])]
-    search.keep_best(source[best], Z[best], proba[best])
+        left = np.setdiff1d(left, now, assume_unique=True)
+        left = left[~search.solved[source[left]]]
+        n_points *= GROWTH
+    return source, Z, proba
 
 
 def _place_in_run(values):
