@@ -249,7 +249,7 @@ class CooperativeDistiller(
 
     history_ : list of dict
         For each round and student: "round", "student", "deficient" (rows it needed
-        help with), "taught" (those that a peer could teach), "requested" and "reached"
+        help with), "taught" (those that a peer may teach), "requested" and "reached"
         (pseudo-samples asked for, and made), "repeated" (left out: equal to another
         or to a real row),
         "score_before" (the best so far), "score_after" (NaN without a gate, and of one

@@ -80,7 +80,7 @@ def run_seed(seed, share):
 
 
 def run_exchanged(table, seed):
-    """Accuracy of the stack and mean of the students: by default, taught everything."""
+    """[stack, mean student] accuracy: by default, then with every row taught."""
     warnings.simplefilter("ignore")
     X, y = load(table, MAX_ROWS, seed)
     rng = np.random.RandomState(seed)

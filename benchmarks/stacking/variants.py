@@ -1,6 +1,6 @@
 """How the defaults were chosen: one parameter changed at a time, development half.
 
-    python benchmarks/stacking/variants.py                about 20 minutes
+    python benchmarks/stacking/variants.py                about 25 minutes
     python benchmarks/stacking/variants.py --quick        three tables of 500 rows
     python benchmarks/stacking/variants.py --lists small  other members
 
