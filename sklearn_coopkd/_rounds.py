@@ -25,7 +25,6 @@ from typing import Any
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_coopkd._containers import concat_rows, take_rows
 from sklearn_coopkd._fitting import (
     Fitted,
     Member,
@@ -36,15 +35,8 @@ from sklearn_coopkd._fitting import (
 from sklearn_coopkd._folds import Exclusion
 from sklearn_coopkd._gate import harmed, mean_scores
 from sklearn_coopkd._generation import Batch, Call, ask_about, generate, labelled
-from sklearn_coopkd._lessons import (
-    Lesson,
-    capped,
-    distinct,
-    hands_over_rows,
-    join,
-    seen_keys,
-    selected,
-)
+from sklearn_coopkd._lesson_maker import LessonMaker
+from sklearn_coopkd._lessons import Lesson, selected
 from sklearn_coopkd._plan import Plan, make_plan
 from sklearn_coopkd._problem import Problem
 from sklearn_coopkd._reports import join_reports
@@ -75,15 +67,6 @@ class RoundsResult:
     columns: list[np.ndarray | None]  # mask of the columns each one sees; None: all
 
 
-@dataclass(frozen=True)
-class Generation:
-    """How many samples generators made for one lesson."""
-
-    n_requested: int
-    n_reached: int
-    n_repeated: int
-
-
 class _MembersFailed(Exception):
     """Some members failed and the others go on without them."""
 
@@ -111,10 +94,7 @@ class _Loop:
         self.crossed: list[dict[tuple[Exclusion, int], list[Fitted]]] = [{}]
         # for each base the members as they are delivered if no further round helps
         self.best: dict[Exclusion, list[Fitted]] = {}
-        # what became of the rows assigned in (round, student), lesson by lesson
-        self.made: dict[tuple[int, int], list[Generation]] = {}
-        # of the rows that a base allows at a place, in the columns that a student sees
-        self.real_keys: dict[tuple[Exclusion, int, bytes | None], np.ndarray] = {}
+        self.lessons = LessonMaker(members, problem)
         # the generator's report of each call of a round, and its successes
         self.reports: dict[int, list[tuple[dict[str, float], int]]] = {}
 
@@ -280,7 +260,9 @@ class _Loop:
             self.full[round_][base] = models
             of_all = self._soft_labels(base, plan)
             for j in np.flatnonzero(students).tolist():
-                lesson = self._lesson(base, plan, batches[base], j, round_)
+                lesson = self.lessons.make(
+                    base, plan, batches[base], j, round_, models[j].lesson
+                )
                 soft_labels = of_all if learns_shares(self.members[j]) else None
                 is_new = soft_labels is not None and models[j].soft_labels is None
                 if lesson is None and not is_new:
@@ -432,93 +414,6 @@ class _Loop:
             return []
         return [models[j] for j in np.flatnonzero(self._learners)]
 
-    def _copies(self, X_pseudo, source, base, student) -> np.ndarray:
-        """Samples that a student would see as a real row of where they were made.
-
-        A generator knows the rows that its teacher may know, not those of the fold that
-        its sources are in; and where a teacher has changed only columns that the
-        student does not see, the rest is the source row.
-        """
-        columns = self.members[student].columns
-        keys = seen_keys(X_pseudo, columns)
-        is_real = np.zeros(len(source), dtype=bool)
-        at = self.sites.place[source]
-        for place in np.unique(at).tolist():
-            here = at == place
-            is_real[here] = np.isin(keys[here], self._real_keys(base, place, columns))
-        return is_real
-
-    def _real_keys(self, base, place, columns) -> np.ndarray:
-        """Keys of the rows of a place and of all that its owners have.
-
-        Delivered lessons hold none of them, held-out rows among them: here privacy
-        comes before a gate that knows nothing.
-        """
-        key = base, place, None if columns is None else columns.tobytes()
-        if key not in self.real_keys:
-            is_there = self.sites.place == place
-            owners = self.sites.owns[:, is_there.argmax()]
-            is_known = is_there | self.sites.owns[owners].any(axis=0)
-            rows = np.flatnonzero(is_known)
-            if base != self.folds.root:
-                # what a fold holds must not decide about students that it judges
-                rows = np.intersect1d(rows, self.folds.rows(base))
-            self.real_keys[key] = seen_keys(take_rows(self.problem.X, rows), columns)
-        return self.real_keys[key]
-
-    def _lesson(self, base, plan, batches, student, round_) -> Lesson | None:
-        """Everything the student has been taught: earlier rounds and this one."""
-        parts, teachers, origins, targets = [], [], [], []
-        n_requested = n_reached = 0
-        for batch in batches:
-            samples, position = batch.samples, batch.position
-            is_wanted = plan.assigned[batch.teacher, student, position]
-            wanted = plan.rows[position[is_wanted]]
-            n_requested += len(wanted)
-            at = np.searchsorted(batch.sources, wanted)
-            at = at[samples.success[at]]
-            n_reached += len(at)
-            if len(at):
-                parts.append(take_rows(samples.X, at))
-                teachers.append(np.full(len(at), batch.teacher))
-                origins.append(batch.sources[at])
-                if samples.target is not None and learns_shares(self.members[student]):
-                    targets.append(samples.target[at])
-        earlier = self.full[round_ - 1][base][student].lesson
-
-        def record(n_kept):
-            entry = Generation(n_requested, n_reached, n_reached - n_kept)
-            if base in (self.folds.gates or {self.folds.root}):
-                self.made.setdefault((round_, student), []).append(entry)
-
-        if not parts:
-            record(0)
-            return None
-        source = np.concatenate(origins)
-        source_weight = np.ones(len(source))
-        if self.members[student].uses_sample_weight:
-            source_weight = self.problem.weights(source)
-        lesson = Lesson(
-            X=concat_rows(parts),
-            y=self.problem.y[source],
-            weight=self.problem.pseudo_weight * source_weight,
-            teacher=np.concatenate(teachers),
-            source=source,
-            round=np.full(len(source), round_),
-            target=np.concatenate(targets) if targets else None,
-        )
-        if not hands_over_rows(self.problem.generator):
-            is_copy = self._copies(lesson.X, source, base, student)
-            lesson = selected(lesson, np.flatnonzero(~is_copy))
-        n_before = 0 if earlier is None else len(earlier.y)
-        lesson = distinct(lesson if earlier is None else join([earlier, lesson]))
-        record(len(lesson.y) - n_before)
-        if len(lesson.y) == n_before:
-            return None
-        n_own = int(self.sites.owns[student, self.folds.rows(base)].sum())
-        lesson = capped(lesson, self.problem.max_pseudo, n_own, self.problem.seed)
-        return lesson if len(lesson.y) else None
-
     # the whole run
 
     def run(self) -> RoundsResult:
@@ -593,7 +488,7 @@ class _Loop:
                 "student": member.name,
                 "deficient": int(plan.deficient[j].sum()),
                 "taught": int(plan.assigned[:, j].any(axis=0).sum()),
-                **_summary(self.made.get((round_, j), [])),
+                **self.lessons.summary(round_, j),
                 "generator": generator,
                 "score_before": float(before[j]),
                 "score_after": float(after[j]),
@@ -652,15 +547,6 @@ class _Loop:
                 total[i, rows] += fitted.answers(rows)
         rows = np.flatnonzero(count)
         return rows, total[:, rows] / count[rows][None, :, None], answering
-
-
-def _summary(made: list[Generation]) -> dict[str, int]:
-    """Counts of the lessons of one student, added up."""
-    return {
-        "requested": sum(m.n_requested for m in made),
-        "reached": sum(m.n_reached for m in made),
-        "repeated": sum(m.n_repeated for m in made),
-    }
 
 
 def run_rounds(
