@@ -223,13 +223,18 @@ def main():
     parser.add_argument("--out", type=output_file, help="default: variants.jsonl")
     parser.add_argument("--lists", default="classic", help="default: %(default)s")
     parser.add_argument(
+        "--variants", help="names, separated by semicolons; default: all"
+    )
+    parser.add_argument(
         "--max-rows", type=positive, default=1500, help="of a table; default: 1500"
     )
     parser.add_argument("--n-jobs", type=int, default=-1, help="default: all cores")
     parser.add_argument("--quick", action="store_true", help="three tables, 500 rows")
     arguments = parser.parse_args()
     lists = arguments.lists.split(",")
+    variants = arguments.variants.split(";") if arguments.variants else list(VARIANTS)
     check_known(parser, lists, LISTS)
+    check_known(parser, variants, VARIANTS)
     tables = list(DEVELOPMENT)
     if arguments.quick:
         tables, arguments.max_rows = ["pima", "vehicle", "hmda"], 500
@@ -239,7 +244,7 @@ def main():
     tasks = [
         (name, table, arguments.max_rows, variant)
         for name in lists
-        for variant in (BASE, *VARIANTS)
+        for variant in (BASE, *variants)
         for table in tables
     ]
     work(run, [task for task in tasks if task not in done], path, arguments.n_jobs)
