@@ -299,7 +299,7 @@ def _text(report: dict) -> str:
         before, after = member["before"], member["after"]
         row = [name, f"{before['accuracy']:.3f}", f"{after['accuracy']:.3f}"]
         row += [f"{before['log_loss']:.3f}", f"{after['log_loss']:.3f}"]
-        rows.append([*row, "kept" if member["changed"] else "no gain: as before"])
+        rows.append([*row, "kept" if member["changed"] else "as before"])
     header = ["member", "accuracy", "-> after", "log-loss", "-> after", "lessons"]
     sections = [
         f"{report['table']}: {report['n_train']} training rows, {report['n_test']} "

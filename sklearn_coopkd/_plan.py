@@ -92,7 +92,7 @@ def make_plan(
         # what a student gets right it learns of those alone that know it better
         is_better = clearly_better(confidence[:, None], confidence[None])
         assigned = assigned & (is_better | ~qualified[None])
-    if problem.pools_answers:
+    if pool is not None:
         # what a frozen member knows nobody else may know
         is_allowed = np.ones(assigned.shape, dtype=bool)
         is_allowed[np.ix_(learners, learners)] = _peers_agree(

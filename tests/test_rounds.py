@@ -550,6 +550,14 @@ def test_nothing_to_teach():
     assert distiller.pseudo_samples_.a.X.shape == (0, 2)
 
 
+def test_frozen_members_alone_are_combined(cancer):
+    fitted = [model.fit(*cancer) for model in (GaussianNB(), LogisticRegression())]
+    members = [(name, FrozenEstimator(model)) for name, model in zip("ab", fitted)]
+    distiller = CooperativeDistiller(members, random_state=0).fit(*cancer)
+    assert distiller.termination_condition_ == "nothing_to_teach"
+    assert distiller.score(*cancer) > 0.9
+
+
 def test_the_gate_keeps_students_that_do_not_change():
     """A Threshold learns nothing, so no lesson helps and none is kept."""
     fits = []
