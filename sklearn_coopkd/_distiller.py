@@ -74,7 +74,7 @@ from sklearn_coopkd.generators import QuintessentialGenerator
 
 # What "auto" means, on one table and between sites; see docs/benchmarks.md. Between
 # sites a model lacks more than one round brings, and of several teachers each knows
-# other rows; on one table a third costs as much as the first and teaches nothing more.
+# other rows; on one table a third costs a tenth of the fit, for no gain beyond chance.
 AUTO_MAX_ITER = (1, 3)
 AUTO_DEFICIENCY = ("margin", "error")
 AUTO_PEERS = (SurestPeers(2), AllPeers())
@@ -308,9 +308,8 @@ class CooperativeDistiller(
     owners.
 
     On one table with soft targets a row is taught to a student only if its peers get
-    it right together, by the plain geometric mean of their calibrated answers: other
-    labels are wrong, or chance, more often. Frozen members teach it all the same, and
-    do not count.
+    it right together, by the plain geometric mean of their calibrated answers; else its
+    label may be wrong. Frozen members teach it all the same, and do not count.
 
     To save time on one table, a student that is worse on the gate's first fold in the
     last round is refused by this fold alone, if it has a fifth of the rows; and

@@ -12,7 +12,7 @@ from sklearn_coopkd._containers import concat_rows, take_rows
 from sklearn_coopkd._fitting import Fitted, ask
 from sklearn_coopkd._lessons import Samples, make_samples
 from sklearn_coopkd._problem import Problem
-from sklearn_coopkd._soft_labels import LabelPool, soften
+from sklearn_coopkd._soft_labels import LabelPool
 
 
 @dataclass(frozen=True)
@@ -113,5 +113,5 @@ def labelled(
     """Samples with the soft labels that a pool makes of what the members say."""
     taught = np.flatnonzero(samples.success)
     target = np.zeros((len(sources), len(problem.classes)))
-    target[taught] = soften(problem.y_idx[sources[taught]], pool.answers(answers))
+    target[taught] = pool.soft_labels(answers, problem.y_idx[sources[taught]])
     return replace(samples, target=target)

@@ -73,10 +73,9 @@ class LessonMaker:
                 origins.append(batch.sources[at])
                 if samples.target is not None and learns_shares(member):
                     targets.append(samples.target[at])
-
-        counts = self._made.setdefault((round_, student), [])
-        if base not in (problem.folds.gates or {problem.folds.root}):
-            counts = []  # with a gate the judged lessons count
+        # with a gate the judged lessons count
+        is_counted = base in (problem.folds.gates or {problem.folds.root})
+        counts = self._made.setdefault((round_, student), []) if is_counted else []
         if not parts:
             counts.append(_Counts(n_requested, 0, 0))
             return None

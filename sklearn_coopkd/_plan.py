@@ -17,7 +17,7 @@ from sklearn_coopkd._responses import (
     correct_rows,
     fit_temperatures,
 )
-from sklearn_coopkd._soft_labels import LabelPool, fit_label_pool, soften
+from sklearn_coopkd._soft_labels import LabelPool, fit_label_pool
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def make_plan(
         pool = fit_label_pool(
             comparable[learners], temperatures[learners], y_idx, weight
         )
-        soft_labels = soften(y_idx, pool.answers(proba[learners]))
+        soft_labels = pool.soft_labels(proba[learners], y_idx)
     qualified = correct_rows(proba, y_idx)
     assigned = np.asarray(
         problem.peer_selection.select(deficient, qualified, confidence)
@@ -105,9 +105,8 @@ def make_plan(
 def _peers_agree(comparable: np.ndarray, y_idx: np.ndarray) -> np.ndarray:
     """Rows, of each member, that its peers together get right.
 
-    They are right together if the geometric mean of their calibrated answers is. A
-    label that they contradict is wrong, or a matter of chance, more often than others,
-    though one of them may be right.
+    They are right together if the geometric mean of their calibrated answers is. Where
+    it is not, the label may be wrong, though one of them gives it.
 
     Returns
     -------

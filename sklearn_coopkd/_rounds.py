@@ -367,9 +367,9 @@ class _Loop:
 
         On one table what these were taught, each row as it was to the student of the
         next fold that may know it: by models without two folds, not one, who teach as
-        well, at half the cost. A row that no plan of the gate has had, such as the last
-        of a time series, has samples made now. Between sites all have: models of a site
-        without its rows of two folds may know no class but one.
+        well, and need not be asked again. A row that no plan of the gate has had, such
+        as the last of a time series, has samples made now. Between sites all have:
+        models of a site without its rows of two folds may know no class but one.
         """
         root = self.folds.root
         if self.sites.n_places > 1:

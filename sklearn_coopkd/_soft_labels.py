@@ -26,41 +26,26 @@ class LabelPool:
     temperatures: np.ndarray  # (n_members,)
     weights: np.ndarray  # (n_members,)
 
-    def answers(self, proba: np.ndarray) -> np.ndarray:
-        """What the members together say.
+    def soft_labels(self, proba: np.ndarray, y_idx: np.ndarray) -> np.ndarray:
+        """Labels mixed with what the members together say.
 
         Parameters
         ----------
         proba : ndarray of shape (n_members, n_rows, n_classes)
             Answers of models that were not fitted with the rows.
 
+        y_idx : ndarray of shape (n_rows,)
+            Position of the true class.
+
         Returns
         -------
-        pooled : ndarray of shape (n_rows, n_classes)
-            Rows sum to 1.
+        soft_labels : ndarray of shape (n_rows, n_classes)
+            ``(1 - POOL_SHARE) * label + POOL_SHARE * pool``, rows summing to 1.
         """
-        return np.exp(log_pool(calibrated(proba, self.temperatures), self.weights))
-
-
-def soften(y_idx: np.ndarray, pooled: np.ndarray) -> np.ndarray:
-    """Labels mixed with what the members together say.
-
-    Parameters
-    ----------
-    y_idx : ndarray of shape (n_rows,)
-        Position of the true class.
-
-    pooled : ndarray of shape (n_rows, n_classes)
-        From `LabelPool.answers`.
-
-    Returns
-    -------
-    soft_labels : ndarray of shape (n_rows, n_classes)
-        ``(1 - POOL_SHARE) * label + POOL_SHARE * pooled``, rows summing to 1.
-    """
-    mixed = POOL_SHARE * pooled
-    mixed[np.arange(len(y_idx)), y_idx] += 1 - POOL_SHARE
-    return mixed
+        pooled = np.exp(log_pool(calibrated(proba, self.temperatures), self.weights))
+        mixed = POOL_SHARE * pooled
+        mixed[np.arange(len(y_idx)), y_idx] += 1 - POOL_SHARE
+        return mixed
 
 
 def fit_label_pool(

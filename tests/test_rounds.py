@@ -32,7 +32,7 @@ from sklearn_coopkd._folds import Folds
 from sklearn_coopkd._lessons import Lesson, distinct, make_samples, spread
 from sklearn_coopkd._pool import SHRINKAGE
 from sklearn_coopkd._responses import Responder, calibrated, fit_temperatures
-from sklearn_coopkd._soft_labels import fit_label_pool, soften
+from sklearn_coopkd._soft_labels import fit_label_pool
 
 
 class Threshold(ClassifierMixin, BaseEstimator):
@@ -156,7 +156,7 @@ def test_only_what_no_model_was_fitted_with_softens_a_label(n_classes, frozen):
     comparable = calibrated(about[0], temperatures)
     pool = fit_label_pool(comparable, temperatures, *about[1:])
     answers = answers[:, tested]
-    expected = soften(y[tested], pool.answers(answers))
+    expected = pool.soft_labels(answers, y[tested])
     for found in (distiller.soft_labels_[name] for name in ("a", "b")):
         np.testing.assert_allclose(found[tested], expected, atol=1e-12)
         never = np.setdiff1d(np.arange(len(y)), tested)
@@ -173,7 +173,7 @@ def test_only_what_no_model_was_fitted_with_softens_a_label(n_classes, frozen):
         for models, (_, test) in zip(fitted, splits):
             made = np.flatnonzero(np.isin(lesson.source, test) & ~is_of_frozen)
             answers = np.array([m.predict_proba(lesson.X[made]) for m in models])
-            expected = soften(y[lesson.source[made]], pool.answers(answers))
+            expected = pool.soft_labels(answers, y[lesson.source[made]])
             np.testing.assert_allclose(lesson.target[made], expected, atol=1e-12)
             n_checked += len(made)
         assert n_checked == len(lesson.y) > 3

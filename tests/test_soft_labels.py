@@ -4,7 +4,7 @@ import numpy as np
 
 from sklearn_coopkd._pool import SHRINKAGE, fit_pool
 from sklearn_coopkd._responses import calibrated
-from sklearn_coopkd._soft_labels import POOL_SHARE, fit_label_pool, soften
+from sklearn_coopkd._soft_labels import POOL_SHARE, fit_label_pool
 
 
 def _answers(n_rows=60, n_classes=3):
@@ -40,9 +40,9 @@ def test_a_soft_label_is_label_and_pool_of_all_members():
     for answers, temperature in ((proba, 1.0), (sure, 2.0)):
         temperatures = np.full(2, temperature)
         pool = fit_label_pool(calibrated(answers, temperatures), temperatures, y_idx)
-        found = soften(y_idx, pool.answers(answers))
+        found = pool.soft_labels(answers, y_idx)
         np.testing.assert_allclose(found, expected, atol=0.02)
-        again = soften(y_idx[:3], pool.answers(answers[:, :3]))  # of some, or others
+        again = pool.soft_labels(answers[:, :3], y_idx[:3])  # of some rows, or others
         np.testing.assert_allclose(again, found[:3])
 
 

@@ -192,12 +192,7 @@ class Neighborhood:
 
     def differs(self, sources, Z):
         """Whether rows made from the sources differ from them."""
-        if self.is_sparse:
-            with np.errstate(invalid="ignore"):  # infinite cells
-                change = (Z - self.Z[sources]).tocoo()
-            moves = np.isfinite(change.data) & (change.data != 0)
-            return np.bincount(change.row[moves], minlength=Z.shape[0]) > 0
-        return step_between(self.Z[sources], Z).any(axis=1)
+        return _differ(self.Z[sources], Z)
 
     def by_group(self, cells, combine=np.add):
         """Cells (n, n_features) of whole columns joined to those of their groups."""
@@ -388,13 +383,7 @@ class Neighborhood:
             part = slice(begin, begin + step)
             start = self.Z[rows[row[part]]][:, movable]
             end = self.Z_pool[pool[other[part]]][:, movable]
-            if self.is_sparse:
-                change = (end - start).tocoo()
-                moves = np.isfinite(change.data) & (change.data != 0)
-                same = np.bincount(change.row[moves], minlength=len(row[part])) == 0
-            else:
-                moves = np.isfinite(start) & np.isfinite(end) & (start != end)
-                same = ~moves.any(axis=1)
+            same = ~_differ(start, end)
             distance[row[part][same], other[part][same]] = np.inf
         return _without_noise(distance)
 
@@ -428,6 +417,16 @@ def step_between(start, end):
     """The way from start to end; 0 for cells that are missing or infinite."""
     known = np.isfinite(start) & np.isfinite(end)
     return np.subtract(end, start, where=known, out=np.zeros(start.shape))
+
+
+def _differ(start, end):
+    """Rows with a known cell that is another at the end; dense or CSR."""
+    if not sparse.issparse(start):
+        return step_between(start, end).any(axis=1)
+    with np.errstate(invalid="ignore"):  # infinite cells
+        change = (end - start).tocoo()
+    moves = np.isfinite(change.data) & (change.data != 0)
+    return np.bincount(change.row[moves], minlength=start.shape[0]) > 0
 
 
 def first_of_each(source, keys):
