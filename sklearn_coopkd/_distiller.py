@@ -307,10 +307,6 @@ class CooperativeDistiller(
     logarithmic opinion pool). Between sites nobody pools answers about rows of several
     owners.
 
-    On one table with soft targets a row is taught to a student only if its peers get
-    it right together, by the plain geometric mean of their calibrated answers; else its
-    label may be wrong. Frozen members teach it all the same, and do not count.
-
     To save time on one table, a student that is worse on the gate's first fold in the
     last round is refused by this fold alone, if it has a fifth of the rows; and
     delivered students are taught what the judged ones were, each row as the next fold's

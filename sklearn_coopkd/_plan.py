@@ -11,12 +11,7 @@ import numpy as np
 
 from sklearn_coopkd._deficiency import clearly_better, deficient_rows
 from sklearn_coopkd._problem import Problem
-from sklearn_coopkd._responses import (
-    PROBA_FLOOR,
-    calibrated,
-    correct_rows,
-    fit_temperatures,
-)
+from sklearn_coopkd._responses import calibrated, correct_rows, fit_temperatures
 from sklearn_coopkd._soft_labels import LabelPool, fit_label_pool
 
 
@@ -92,27 +87,4 @@ def make_plan(
         # what a student gets right it learns of those alone that know it better
         is_better = clearly_better(confidence[:, None], confidence[None])
         assigned = assigned & (is_better | ~qualified[None])
-    if pool is not None:
-        # what a frozen member knows nobody else may know
-        is_allowed = np.ones(assigned.shape, dtype=bool)
-        is_allowed[np.ix_(learners, learners)] = _peers_agree(
-            comparable[learners], y_idx
-        )
-        assigned = assigned & is_allowed
     return Plan(rows, deficient, assigned, pool, soft_labels)
-
-
-def _peers_agree(comparable: np.ndarray, y_idx: np.ndarray) -> np.ndarray:
-    """Rows, of each member, that its peers together get right.
-
-    They are right together if the geometric mean of their calibrated answers is. Where
-    it is not, the label may be wrong, though one of them gives it.
-
-    Returns
-    -------
-    agrees : ndarray of shape (n_members, n_rows), dtype=bool
-    """
-    log_proba = np.log(np.maximum(comparable, PROBA_FLOOR))
-    # not the sum of all less one: rounding would decide ties
-    of_peers = [np.delete(log_proba, j, 0).sum(axis=0) for j in range(len(log_proba))]
-    return np.array(of_peers).argmax(axis=2) == y_idx

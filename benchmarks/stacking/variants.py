@@ -19,7 +19,6 @@ from unittest import mock
 
 import numpy as np
 from lists import LISTS
-from noise import EVERYTHING_IS_TAUGHT
 from report import BASE, Results, markdown, points, ratio
 from run import fold_of, scores, timed
 from scipy.special import log_softmax
@@ -67,7 +66,6 @@ VARIANTS = {
     "single teachers' answers for pseudo-samples": {},
     'peer_selection="best"': {"peer_selection": "best"},
     'peer_selection="all"': {"peer_selection": "all"},
-    "rows that peers contradict, too": {},
     "samples for delivered students made anew": {},
     "generator__alpha=0.5": {"generator": QuintessentialGenerator(alpha=0.5)},
     'generator__method="swap"': {"generator": QuintessentialGenerator(method="swap")},
@@ -94,7 +92,6 @@ CONSTANTS = {
         lambda *_: [],
     ),
     "margin of 0.1": (_deficiency, "MARGIN", 0.1),
-    "rows that peers contradict, too": EVERYTHING_IS_TAUGHT,
     "samples for delivered students made anew": (
         _rounds._Loop,
         "_next_base",
