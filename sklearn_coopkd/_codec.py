@@ -22,6 +22,7 @@ from sklearn_coopkd._columns import (
     are_bools,
     cells_of,
     column_kind,
+    columns_of,
     exceeds_float,
     factorize,
     hold_large,
@@ -32,7 +33,6 @@ from sklearn_coopkd._columns import (
     patch_cells,
     precision,
     rounded,
-    take_column,
     to_float,
 )
 from sklearn_coopkd._containers import (
@@ -132,8 +132,9 @@ class TableCodec:
                 self.coarse = dict.fromkeys(range(len(names)), dtype.type)
         else:
             self.kinds = np.empty(len(names), dtype=object)
-            for j in range(len(names)):
-                self._fit_column(j, forced[j], X)
+            columns, of_all = columns_of(self.X), columns_of(X)
+            for j, name in enumerate(names):
+                self._fit_column(j, name, forced[j], columns[j], of_all[j])
         self.Z = self.encode(self.X)
         for j in [*self._codes, *self._ranks]:
             known = np.flatnonzero(~np.isnan(self.Z[:, j]))
@@ -164,15 +165,16 @@ class TableCodec:
             self.groups[group] = group[0]
         return forced
 
-    def _fit_column(self, j: int, forced: bool, X: Any) -> None:
-        column = take_column(self.X, j)
-        kind, held = column_kind(take_column(X, j))  # all rows will be encoded
+    def _fit_column(
+        self, j: int, name: Any, forced: bool, column: Any, of_all: Any
+    ) -> None:
+        kind, held = column_kind(of_all)  # all rows will be encoded
         if getattr(column.dtype, "ordered", False) and not forced:
             kind, held = INTEGER, ""
             codes = column.cat.codes.to_numpy()
             self._ranks[j] = np.unique(codes[codes >= 0])
         elif kind in (CATEGORY, FIXED) or forced:
-            inverse, values = factorize(column, column_names(self.X)[j])
+            inverse, values = factorize(column, name)
             # true is 1 even if the pool does not have it
             known = [False, True] if are_bools(values) else values
             self._codes[j] = {value: code for code, value in enumerate(known)}
@@ -242,8 +244,7 @@ class TableCodec:
             return hold_large(Z) if exceeds_float(X) else Z
         names = column_names(X)
         Z = np.empty((n_rows(X), len(self.kinds)))
-        for j in range(len(self.kinds)):
-            column = take_column(X, j)
+        for j, column in enumerate(columns_of(X)):
             if j in self._ranks:
                 Z[:, j] = self._rank(j, column)
             elif j in self._codes:
@@ -358,13 +359,12 @@ class Decoder:
         if not self._is_plain:
             # cells that stay are taken from here: objects, large integers, NA or NaN
             reference = concat_rows([codec.X, X])
-            d = len(codec.kinds)
-            self._cells = [cells_of(take_column(reference, j)) for j in range(d)]
+            self._cells = [cells_of(column) for column in columns_of(reference)]
             # sparse columns of a frame take no single cells
             self._sparse = {
-                j: take_column(X, j).dtype
-                for j in range(d)
-                if hasattr(take_column(X, j).dtype, "fill_value")
+                j: column.dtype
+                for j, column in enumerate(columns_of(X))
+                if hasattr(column.dtype, "fill_value")
             }
             self._is_number = [holds_plain_numbers(cells) for cells in self._cells]
             self._Z_cells = np.concatenate([codec.Z, self.Z])

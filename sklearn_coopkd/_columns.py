@@ -24,13 +24,13 @@ _DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
 _TOO_LARGE = "integers beyond the precision of a float"
 
 
-def take_column(X: Any, j: int) -> Any:
-    """One column of a frame or an array."""
+def columns_of(X: Any) -> list[Any]:
+    """The columns of a frame or an array."""
     if is_pandas(X):
-        return X.iloc[:, j]
+        return [column for _, column in X.items()]  # a tenth of the cost of `iloc`
     if is_polars(X):
-        return X.to_series(j)
-    return X[:, j]
+        return X.get_columns()
+    return list(X.T)
 
 
 # --- what a column holds --------------------------------------------------------------
@@ -150,9 +150,9 @@ def to_float(column: Any, name: Any) -> np.ndarray:
                 f"Column {name!r} of `X` must hold numbers, as it does in `X_pool`; "
                 f"{error}."
             ) from error
-    if hasattr(column, "to_numpy"):
-        return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    return column.astype(np.float64)
+    if isinstance(column.dtype, np.dtype):
+        return np.array(column, dtype=np.float64)
+    return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def hold_large(cells: np.ndarray) -> np.ndarray:
@@ -187,8 +187,14 @@ def factorize(column: Any, name: Any) -> tuple[np.ndarray, list[Any]]:
         if hasattr(column, "iloc"):
             import pandas as pd
 
-            inverse, values = pd.factorize(column)
-            return inverse, list(values)
+            if not hasattr(column.dtype, "categories"):
+                inverse, values = pd.factorize(column)
+                return inverse, list(values)
+            # by the codes: pandas would look at every cell
+            codes = column.cat.codes.to_numpy()
+            inverse = np.full(len(codes), -1)
+            inverse[codes >= 0], values = pd.factorize(codes[codes >= 0])
+            return inverse, column.cat.categories[values].tolist()
         cells = column.to_list() if hasattr(column, "to_list") else column.tolist()
         seen: dict[Any, int] = {}
         inverse = [

@@ -10,7 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_coopkd._codec import TableCodec
-from sklearn_coopkd._columns import CATEGORY, FIXED, cells_of, take_column
+from sklearn_coopkd._columns import CATEGORY, FIXED, cells_of, columns_of
 from sklearn_coopkd._containers import column_names, row_bytes
 
 # A value that at most this many rows have may point to a person.
@@ -102,7 +102,7 @@ def _rare_values(codec, Z, Z_made):
         else:  # (as the table has them: the encoding of a category is its code)
             _, first = np.unique(column, return_index=True)
             first = first[np.isin(column[first], few)]
-            cells = cells_of(take_column(codec.X, j))[first]
+            cells = cells_of(columns_of(codec.X)[j])[first]
             values = [c.item() if isinstance(c, np.generic) else c for c in cells]
         # frames may repeat a name
         rare.setdefault(name, []).extend(values)

@@ -23,7 +23,7 @@ from sklearn_coopkd._compat import Interval, StrOptions
 from sklearn_coopkd._containers import (
     concat_rows,
     resolve_columns,
-    row_keys,
+    row_hashes,
     take_rows,
 )
 from sklearn_coopkd._reports import join_reports
@@ -214,15 +214,18 @@ class QuintessentialGenerator(BaseEstimator):
             width = 1 + codec.Z.nnz // max(1, len(chosen))
         per_anchor = width if self.method == "swap" else len(WAYPOINTS)
         step = max(1, MAX_SEARCH_CELLS // (self.n_neighbors * width * per_anchor))
-        parts = [
-            self._generate_block(asked, anchors, take_rows(X, rows), y[rows])
-            for rows in np.split(np.arange(len(y)), range(step, len(y), step))
-        ]
+        parts = []
+        distinct: set[tuple] = set()
+        for rows in np.split(np.arange(len(y)), range(step, len(y), step)):
+            made, Z = self._generate_block(asked, anchors, take_rows(X, rows), y[rows])
+            parts.append(made)
+            distinct.update(zip(row_hashes(Z).tolist(), y[rows][made.success].tolist()))
         made = parts[0] if len(parts) == 1 else _joined(parts)
-        made.report["n_duplicates"] = _count_repeats(made, y)
+        made.report["n_duplicates"] = made.report["n_success"] - len(distinct)
         return made
 
     def _generate_block(self, asked, anchors, X, y):
+        """The samples of some sources, and the successes, encoded."""
         decoder = Decoder(anchors.codec, X)
         rows = Neighborhood(anchors, decoder.Z, y)
         model = unwrapped(asked.teacher)
@@ -247,7 +250,7 @@ class QuintessentialGenerator(BaseEstimator):
         success = search.solved
         distance, changed = rows.moves(Z)
         n_success = int(success.sum())
-        return GeneratedSamples(
+        made = GeneratedSamples(
             X_pseudo=decoder.decode(Z, len(anchors.y) + np.arange(len(y))),
             success=success,
             proba=proba,
@@ -263,6 +266,7 @@ class QuintessentialGenerator(BaseEstimator):
                 "mean_changed": float(changed[success].mean()) if n_success else 0.0,
             },
         )
+        return made, Z[np.flatnonzero(success)]
 
 
 def _joined(parts):
@@ -298,11 +302,3 @@ def _bounds(X, bounds, codec):
             )
         limits[0, at], limits[1, at] = low, high
     return limits
-
-
-def _count_repeats(made, y):
-    rows = np.flatnonzero(made.success)
-    if not len(rows):
-        return 0
-    keys = row_keys(take_rows(made.X_pseudo, rows))
-    return len(rows) - len(set(zip(keys.tolist(), y[rows].tolist())))

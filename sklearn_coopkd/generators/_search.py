@@ -158,12 +158,17 @@ class Search:
         self.made.append((sources, Z, proba))
 
     def offer_first(self, sources, Z, proba):
-        """Offer several candidates for each source, in turn, until one is good."""
+        """Offer several candidates for each source, in turn, until one is good.
+
+        Returns the positions of those that are.
+        """
         left = np.flatnonzero(proba >= self.target[sources])
+        taken = [left[:0]]
         while len(left):
             first = left[np.unique(sources[left], return_index=True)[1]]
-            self.offer(sources[first], Z[first], proba[first])
+            taken.append(first[self.offer(sources[first], Z[first], proba[first])])
             left = left[~self.solved[sources[left]] & ~np.isin(left, first)]
+        return np.concatenate(taken)
 
     # anchors
 

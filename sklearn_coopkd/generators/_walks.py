@@ -7,10 +7,12 @@ import numpy as np
 from sklearn_coopkd.generators._neighbors import first_of_each, step_between
 
 # Points tried on the way to an anchor: near ones matter most. The anchor itself would
-# be a copy of a real row.
-WAYPOINTS = np.array([1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 15 / 16])
-# Only for sources that none of them serves: an anchor in a pocket of its own.
-NEAR_ENDS = np.array([1 - 2**-7, 1 - 2**-20])
+# be a copy of a real row; the points next to it come last, for one in a pocket of its
+# own.
+WAYPOINTS = np.array(
+    [1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 15 / 16, 1 - 2**-7, 1 - 2**-20]
+)
+CLOSE = 1 - 2**-7
 # A row that the teacher is certain of goes this far: less would teach next to nothing.
 SATURATED_STEP = 0.5
 # A source's points are asked about in turn: so many, and in each further call so many
@@ -25,51 +27,41 @@ FRACTIONS = np.arange(1, 8) / 8
 
 
 def segment(search, pairs):
-    """Try points on the way to each anchor; take the nearest that is sure enough."""
-    sources = np.unique(pairs.source)
-    length = _length(search, pairs)
-    source, Z, proba = _walk(search, pairs, length, WAYPOINTS)
-    # what comes closest, in case that nothing reaches the target
-    left = np.flatnonzero(~search.solved[source])
-    best = left[first_of_each(source[left], -proba[left])]
-    search.keep_best(source[best], Z[best], proba[best])
-    left = np.flatnonzero(~search.solved[pairs.source])
-    if len(left):
-        before = search.solved.sum()
-        _walk(search, pairs.take(left), length[left], NEAR_ENDS)
-        search.n_close += int(search.solved.sum() - before)
-    if not search.rows.is_sparse:
-        _thin_out(search, sources[search.solved[sources]])
+    """Ask about points on the way to each anchor; take the nearest that is sure enough.
 
-
-def _walk(search, pairs, length, ways):
-    """Ask about points on the ways to the anchors, near ones first, and offer them.
-
-    Most sources are served by their first few points: asking about all at once would be
-    many times the rows. What is found is the same. Returns sources, points and the
-    teacher's probabilities; of a source that nothing served all of them.
+    Near points come first, and those next to an anchor last. Most sources are served by
+    their first few: asking about all at once would be many times the rows. What is
+    found is the same.
     """
-    pair = np.repeat(np.arange(len(pairs.source)), len(ways))
-    t = np.tile(ways, len(pairs.source))
-    source, distance = pairs.source[pair], t * length[pair]
+    pair = np.repeat(np.arange(len(pairs.source)), len(WAYPOINTS))
+    t = np.tile(WAYPOINTS, len(pairs.source))
+    source, distance = pairs.source[pair], t * _length(search, pairs)[pair]
     Z = search.rows.at(pairs.take(pair), t)
     # no copy, and far enough
     usable = search.rows.differs(source, Z)
     usable &= ~search.saturated[source] | (t >= SATURATED_STEP)
-    order = np.lexsort((distance, source))
+    is_close = t >= CLOSE
+    order = np.lexsort((distance, is_close, source))
     order = order[usable[order]]
-    source, distance, Z = source[order], distance[order], Z[order]
+    source, is_close, Z = source[order], is_close[order], Z[order]
     proba = np.full(len(source), np.nan)
     left, n_points = np.arange(len(source)), FIRST_POINTS
     while len(left):
         is_next = _place_in_run(source[left]) < n_points
         now = left if len(left) <= SMALL_CALL else left[is_next]
         proba[now] = search.ask_for(source[now], Z[now])
-        search.offer_first(source[now], Z[now], proba[now])
+        taken = search.offer_first(source[now], Z[now], proba[now])
+        search.n_close += int(is_close[now[taken]].sum())
         left = np.setdiff1d(left, now, assume_unique=True)
         left = left[~search.solved[source[left]]]
         n_points *= GROWTH
-    return source, Z, proba
+    # what comes closest, in case that nothing reaches the target
+    failed = np.flatnonzero(~search.solved[source])
+    best = failed[first_of_each(source[failed], -proba[failed])]
+    search.keep_best(source[best], Z[best], proba[best])
+    if not search.rows.is_sparse:
+        sources = np.unique(pairs.source)
+        _thin_out(search, sources[search.solved[sources]])
 
 
 def _place_in_run(values):
