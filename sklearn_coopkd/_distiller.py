@@ -60,7 +60,7 @@ from sklearn_coopkd._fitting import (
     weight_keyword,
 )
 from sklearn_coopkd._folds import make_folds, warn_of_members_without_rows
-from sklearn_coopkd._peers import PEER_SELECTIONS, AllPeers, SurestPeers
+from sklearn_coopkd._peers import PEER_SELECTIONS
 from sklearn_coopkd._problem import Problem
 from sklearn_coopkd._responses import (
     apply_temperature,
@@ -74,10 +74,10 @@ from sklearn_coopkd.generators import QuintessentialGenerator
 
 # What "auto" means, on one table and between sites; see docs/benchmarks.md. Between
 # sites a model lacks more than one round brings, and of several teachers each knows
-# other rows; on one table a third costs a tenth of the fit, for no gain beyond chance.
+# other rows; on one table others than the surest cost more than they teach.
 AUTO_MAX_ITER = (1, 3)
 AUTO_DEFICIENCY = ("margin", "error")
-AUTO_PEERS = (SurestPeers(2), AllPeers())
+AUTO_PEERS = ("best", "all")
 
 
 def _final_has(method):
@@ -137,8 +137,8 @@ class CooperativeDistiller(
 
     peer_selection : {"all", "best", "auto"} or object, default="auto"
         Who teaches a row: all peers that get it right, as in the paper, or the surest
-        of them (out-of-sample probabilities, calibrated by temperature). "auto": all if
-        `sites` is given, else the two surest. An object needs ``select(deficient,
+        of them (out-of-sample probabilities, calibrated by temperature). "auto": "all"
+        if `sites` is given, else "best". An object needs ``select(deficient,
         qualified, confidence)``; see ``docs/extending.md``.
 
     generator : object, default=None
@@ -648,7 +648,7 @@ class CooperativeDistiller(
         """The strategy that `peer_selection` stands for."""
         strategy = self.peer_selection
         if isinstance(strategy, str):
-            strategy = (PEER_SELECTIONS | {"auto": auto})[strategy]
+            strategy = PEER_SELECTIONS[auto if strategy == "auto" else strategy]
         # an object with `select` alone is copied
         return clone(strategy, safe=False)
 

@@ -33,26 +33,18 @@ class AllPeers(BaseEstimator):
         return _candidates(deficient, qualified)
 
 
-class SurestPeers(BaseEstimator):
-    """The qualified peers that are surest of the true class teach the row.
+class BestPeer(BaseEstimator):
+    """The qualified peer that is surest of the true class teaches the row.
 
-    Parameters
-    ----------
-    n_peers : int
-        At most this many; of equally sure ones the first.
+    Of equally sure ones the first.
     """
-
-    def __init__(self, n_peers):
-        self.n_peers = n_peers
 
     def select(self, deficient, qualified, confidence):
         """Assign teachers; see the module's documentation for the shapes."""
         assigned = _candidates(deficient, qualified)
-        for student in range(len(deficient)):
-            offers = np.where(assigned[:, student], confidence, -np.inf)
-            order = np.argsort(-offers, axis=0, kind="stable")
-            assigned[:, student] &= np.argsort(order, axis=0) < self.n_peers
-        return assigned
+        offers = np.where(assigned, confidence[:, None], -np.inf)
+        everyone = np.arange(len(assigned))[:, None, None]
+        return assigned & (offers.argmax(axis=0) == everyone)
 
 
-PEER_SELECTIONS = {"best": SurestPeers(1), "all": AllPeers()}
+PEER_SELECTIONS = {"best": BestPeer(), "all": AllPeers()}

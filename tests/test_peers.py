@@ -1,6 +1,6 @@
 import numpy as np
 
-from sklearn_coopkd._peers import AllPeers, SurestPeers
+from sklearn_coopkd._peers import AllPeers, BestPeer
 
 # three members, four rows
 DEFICIENT = np.array([[1, 1, 0, 1], [0, 1, 0, 0], [0, 0, 1, 1]], dtype=bool)
@@ -24,21 +24,17 @@ def test_all_qualified_peers_by_hand():
 
 
 def test_the_surest_qualified_peer_by_hand():
-    assigned = SurestPeers(1).select(DEFICIENT, QUALIFIED, CONFIDENCE)
+    assigned = BestPeer().select(DEFICIENT, QUALIFIED, CONFIDENCE)
     assert _pairs(assigned) == {
         (2, 0, 0), (2, 0, 1), (1, 0, 3), (2, 1, 1), (0, 2, 2), (1, 2, 3),
     }  # fmt: skip
 
 
-def test_the_two_surest_peers_by_hand():
+def test_of_equally_sure_peers_the_first_teaches():
     every = np.ones((4, 1), dtype=bool)
-    # the second of the student's peers is as sure as the last
-    confidence = np.array([[0.9], [0.5], [0.7], [0.5]])
-    assigned = SurestPeers(2).select(every, every, confidence)
-    assert _pairs(assigned) == {
-        (1, 0, 0), (2, 0, 0), (0, 1, 0), (2, 1, 0), (0, 2, 0), (1, 2, 0),
-        (0, 3, 0), (2, 3, 0),
-    }  # fmt: skip
+    confidence = np.array([[0.4], [0.9], [0.9], [0.9]])
+    assigned = BestPeer().select(every, every, confidence)
+    assert _pairs(assigned) == {(1, 0, 0), (2, 1, 0), (1, 2, 0), (1, 3, 0)}
 
 
 def test_nobody_teaches_itself_and_only_the_qualified_teach():
@@ -47,7 +43,7 @@ def test_nobody_teaches_itself_and_only_the_qualified_teach():
     qualified = rng.rand(5, 200) < 0.5  # with margins, a deficient model may qualify
     confidence = rng.rand(5, 200)
     every = AllPeers().select(deficient, qualified, confidence)
-    best = SurestPeers(1).select(deficient, qualified, confidence)
+    best = BestPeer().select(deficient, qualified, confidence)
     for i in range(5):
         assert not every[i, i].any()
         assert not every[i][:, ~qualified[i]].any()
@@ -58,4 +54,4 @@ def test_nobody_teaches_itself_and_only_the_qualified_teach():
 
 def test_no_rows():
     none = np.zeros((2, 0), dtype=bool)
-    assert SurestPeers(1).select(none, none, np.zeros((2, 0))).shape == (2, 2, 0)
+    assert BestPeer().select(none, none, np.zeros((2, 0))).shape == (2, 2, 0)

@@ -140,7 +140,8 @@ def test_only_what_no_model_was_fitted_with_softens_a_label(n_classes, frozen):
     splits = list(StratifiedKFold(4).split(X, y))[:3]
     distiller = CooperativeDistiller(
         [*members, ("frozen", FrozenEstimator(knows))] if frozen else members,
-        cv=splits, validation=None, combine="vote", random_state=0,
+        cv=splits, validation=None, combine="vote", peer_selection="all",
+        random_state=0,
     )  # fmt: skip
     distiller.fit(X, y, weight)
     tested = np.concatenate([test for _, test in splits])
@@ -908,7 +909,12 @@ def test_a_later_round_can_be_accepted_with_the_default_folds():
         ("neighbors", KNeighborsClassifier()),
     ]
     distiller = CooperativeDistiller(
-        members, deficiency="error", soft_targets=False, max_iter=3, random_state=0
+        members,
+        deficiency="error",
+        peer_selection="all",
+        soft_targets=False,
+        max_iter=3,
+        random_state=0,
     )
     distiller.fit(X, y)
     accepted = {r["round"] for r in distiller.history_ if r["accepted"]}

@@ -64,7 +64,6 @@ VARIANTS = {
     "soft labels: half the label": {},
     "soft labels: no label": {},
     "single teachers' answers for pseudo-samples": {},
-    'peer_selection="best"': {"peer_selection": "best"},
     'peer_selection="all"': {"peer_selection": "all"},
     "samples for delivered students made anew": {},
     "generator__alpha=0.5": {"generator": QuintessentialGenerator(alpha=0.5)},
