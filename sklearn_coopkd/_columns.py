@@ -190,7 +190,7 @@ def factorize(column: Any, name: Any) -> tuple[np.ndarray, list[Any]]:
             if not hasattr(column.dtype, "categories"):
                 inverse, values = pd.factorize(column)
                 return inverse, list(values)
-            # by the codes: pandas would look at every cell
+            # by the codes: few categories are looked up, and no cells
             codes = column.cat.codes.to_numpy()
             inverse = np.full(len(codes), -1)
             inverse[codes >= 0], values = pd.factorize(codes[codes >= 0])

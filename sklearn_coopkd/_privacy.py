@@ -86,6 +86,7 @@ def _rare_values(codec, Z, Z_made):
     rare: dict[Any, list[Any]] = {}
     if sparse.issparse(Z):
         Z, Z_made = Z.tocsc(), Z_made.tocsc()
+    columns = None if sparse.issparse(Z) else columns_of(codec.X)
     for j, name in enumerate(column_names(codec.X)):
         column, made = (
             table.data[table.indptr[j] : table.indptr[j + 1]]
@@ -97,12 +98,12 @@ def _rare_values(codec, Z, Z_made):
         few = codes[(count <= RARE) & np.isin(codes, made)]
         if not len(few):
             continue
-        if sparse.issparse(Z):
+        if columns is None:
             values = few.tolist()
         else:  # (as the table has them: the encoding of a category is its code)
             _, first = np.unique(column, return_index=True)
             first = first[np.isin(column[first], few)]
-            cells = cells_of(columns_of(codec.X)[j])[first]
+            cells = cells_of(columns[j])[first]
             values = [c.item() if isinstance(c, np.generic) else c for c in cells]
         # frames may repeat a name
         rare.setdefault(name, []).extend(values)

@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from sklearn_coopkd import InterpolationGenerator, QuintessentialGenerator
 from sklearn_coopkd._codec import Decoder, TableCodec
+from sklearn_coopkd._columns import factorize
 from sklearn_coopkd.generators._neighbors import Anchors, Neighborhood
 
 
@@ -48,6 +49,25 @@ def generate(X, X_pool, teacher=None, **parameters):
 
 def codec_of(column):
     return TableCodec(pd.DataFrame({"c": column}))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [["b", "a"], [2, 1], [0.5, 1.5], [True, False], list(pd.interval_range(0, 2))],
+    ids=["texts", "integers", "floats", "booleans", "intervals"],
+)
+def test_categories_are_numbered_as_they_appear(values):
+    categories = [values[1], values[0]]  # of which nothing may depend on the order
+    cells = [values[0], None, values[1], values[0]]
+    inverse, found = factorize(pd.Series(pd.Categorical(cells, categories)), "c")
+    assert inverse.tolist() == [0, -1, 1, 0]
+    assert found == values
+    assert {type(value) for value in found} == {type(value) for value in values}
+    # those that are never seen have no number
+    inverse, found = factorize(pd.Series(pd.Categorical(cells[2:3], categories)), "c")
+    assert (inverse.tolist(), found) == ([0], values[1:])
+    inverse, found = factorize(pd.Series(pd.Categorical([None], categories)), "c")
+    assert (inverse.tolist(), found) == ([-1], [])
 
 
 # --- cells that stay are the caller's own ---------------------------------------------

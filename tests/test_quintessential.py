@@ -69,8 +69,8 @@ def test_without_a_sufficient_anchor_the_best_is_given_and_counted(method):
         Sigmoid(), np.array([[0.0]]), np.array([1]), np.array([[0.3]]), np.array([1])
     )
     assert made.success.tolist() == [False]
-    # as far as one can go without copying the anchor
-    assert 0.25 < made.X_pseudo[0, 0] < 0.3
+    # the last of the points on the way that are not next to the anchor
+    assert made.X_pseudo[0, 0] == pytest.approx(0.3 * 15 / 16)
     assert made.report["n_fallback"] == 1
     assert made.report["n_success"] == 0
 
@@ -281,8 +281,9 @@ def test_max_pool_bounds_what_the_teacher_is_asked():
     asked = QuintessentialGenerator(alpha=1.0, max_pool=50).generate(
         Sigmoid(), X[:10], y[:10], X[10:], y[10:], random_state=0
     )
-    # sources, pool, waypoints, last resort
-    assert asked.report["teacher_rows"] <= 10 + 50 + 10 * 5 * 6 + 10 * 5 * 2
+    # sources, pool, points on the ways
+    n_most = 10 + 50 + 10 * 5 * len(_walks.WAYPOINTS)
+    assert asked.report["teacher_rows"] <= n_most
 
 
 @pytest.mark.parametrize(
@@ -322,6 +323,25 @@ class Step:
     def predict_proba(self, X):
         p = np.where(np.asarray(X)[:, 0] >= self.threshold, 0.9, 0.2)
         return np.column_stack([1 - p, p])
+
+
+@pytest.mark.parametrize("small_call", [0, 2000])
+def test_points_next_to_an_anchor_come_last_and_are_counted(small_call, monkeypatch):
+    monkeypatch.setattr(_walks, "SMALL_CALL", small_call)
+
+    def made(threshold, pool):
+        return QuintessentialGenerator(alpha=0.5).generate(
+            Step(threshold), np.zeros((1, 1)), [1], np.array(pool), [1] * len(pool)
+        )
+
+    assert made(1.0, [[2.0]]).report["n_close"] == 0
+    last = made(1.995, [[2.0]])
+    assert last.report["n_close"] == last.report["n_success"] == 1
+    assert 1.995 <= last.X_pseudo[0, 0] < 2.0
+    # all others of the far anchor before: half its way would copy the near one
+    both = made(1.995, [[2.0], [4.0]])
+    assert both.report["n_close"] == 0
+    assert both.X_pseudo[0, 0] == pytest.approx(3.0)
 
 
 @METHODS

@@ -923,6 +923,33 @@ def test_a_later_round_can_be_accepted_with_the_default_folds():
     assert set(rounds) == accepted
 
 
+def test_who_teaches_by_default(iris):
+    """On one table the surest peer that is right, between sites all that are."""
+    X, y = iris
+    weak = LogisticRegression(C=1e-4)
+    members = [
+        ("weak", weak),
+        ("tree", DecisionTreeClassifier(max_depth=3, random_state=0)),
+        ("bayes", GaussianNB()),
+    ]
+    sites = np.array(["weak", "tree", "bayes"])[np.arange(len(y)) % 3]
+    n_teachers = {}
+    for name, params, owners in (
+        ("one table", {}, None),
+        ("all", {"peer_selection": "all"}, None),
+        ("sites", {}, sites),
+        ("best", {"peer_selection": "best"}, sites),
+    ):
+        distiller = CooperativeDistiller(
+            members, deficiency="error", max_iter=1, validation=None, combine="vote",
+            random_state=0, **params,
+        ).fit(X, y, sites=owners)  # fmt: skip
+        lesson = distiller.pseudo_samples_["weak"]
+        _, count = np.unique(lesson.source, return_counts=True)
+        n_teachers[name] = count.max()
+    assert n_teachers == {"one table": 1, "all": 2, "sites": 2, "best": 1}
+
+
 def test_what_was_made_of_a_row_twice_counts_once():
     for make in (np.asarray, pd.DataFrame):
         lesson = Lesson(

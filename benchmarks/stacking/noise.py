@@ -127,15 +127,15 @@ def main():
     )
     values = np.reshape(runs, (len(TABLES), n_repeats, 4)).mean(axis=1)
     print(f"{SHARE_EXCHANGED:.0%} of the labels exchanged, {len(TABLES)} tables:")
-    for name, before, after in (
-        ("stack against StackingClassifier", 0, 1),
-        ("students against members", 2, 3),
+    for rival, ours, k in (
+        ("StackingClassifier", "the distiller's stack", 0),
+        ("members", "students", 2),
     ):
-        change = values[:, after] - values[:, before]
-        error = change.std(ddof=1) / np.sqrt(len(TABLES))
+        gain = values[:, k + 1] - values[:, k]
+        error = gain.std(ddof=1) / np.sqrt(len(TABLES))
         print(
-            f"{name}: accuracy {values[:, before].mean():.2f} %, {change.mean():+.2f} "
-            f"(standard error {error:.2f}) points"
+            f"accuracy of {rival} {values[:, k].mean():.2f} %; of {ours} "
+            f"{gain.mean():+.2f} points (standard error {error:.2f})"
         )
 
 

@@ -182,7 +182,8 @@ class QuintessentialGenerator(BaseEstimator):
             - "n_saturated": rows that the teacher is certain of;
             - "n_close": successes next to their anchor, in the last 1/128 of the way;
             - "n_copies": candidates refused because they copy a real row;
-            - "n_duplicates": successes equal to an earlier one, class included;
+            - "n_duplicates": successes equal to an earlier one, class included
+              (integers beyond the precision of a float are not compared);
             - "teacher_rows": rows that the teacher was asked about;
             - "mean_distance": Manhattan distance of a success from its source, in
               standard deviations of the pool (CSR: in units of the columns), 1 for
@@ -212,7 +213,9 @@ class QuintessentialGenerator(BaseEstimator):
         width = X.shape[1]
         if anchors.is_sparse:
             width = 1 + codec.Z.nnz // max(1, len(chosen))
-        per_anchor = width if self.method == "swap" else len(WAYPOINTS)
+        per_anchor = len(WAYPOINTS)  # of "swap" too, for what it leaves
+        if self.method == "swap":
+            per_anchor = max(width, per_anchor)
         step = max(1, MAX_SEARCH_CELLS // (self.n_neighbors * width * per_anchor))
         parts = []
         distinct: set[tuple] = set()

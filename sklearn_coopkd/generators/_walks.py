@@ -29,9 +29,9 @@ FRACTIONS = np.arange(1, 8) / 8
 def segment(search, pairs):
     """Ask about points on the way to each anchor; take the nearest that is sure enough.
 
-    Near points come first, and those next to an anchor last. Most sources are served by
-    their first few: asking about all at once would be many times the rows. What is
-    found is the same.
+    Of those next to an anchor only if no other is. Most sources are served by their
+    first few points: to ask about all at once finds the same, and is many times the
+    rows.
     """
     pair = np.repeat(np.arange(len(pairs.source)), len(WAYPOINTS))
     t = np.tile(WAYPOINTS, len(pairs.source))
@@ -56,7 +56,7 @@ def segment(search, pairs):
         left = left[~search.solved[source[left]]]
         n_points *= GROWTH
     # what comes closest, in case that nothing reaches the target
-    failed = np.flatnonzero(~search.solved[source])
+    failed = np.flatnonzero(~search.solved[source] & ~is_close)
     best = failed[first_of_each(source[failed], -proba[failed])]
     search.keep_best(source[best], Z[best], proba[best])
     if not search.rows.is_sparse:
