@@ -74,7 +74,7 @@ from sklearn_coopkd.generators import QuintessentialGenerator
 
 # What "auto" means, on one table and between sites; see docs/benchmarks.md. Between
 # sites a model lacks more than one round brings, and of several teachers each knows
-# other rows; on one table others than the surest cost more than they teach.
+# other rows; on one table others than the surest change nothing beyond chance.
 AUTO_MAX_ITER = (1, 3)
 AUTO_DEFICIENCY = ("margin", "error")
 AUTO_PEERS = ("best", "all")
