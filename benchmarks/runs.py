@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -41,6 +42,13 @@ def resume(
     if text and not text.endswith("\n"):  # cut off: must not swallow the next line
         path.write_text(text[: text.rfind("\n") + 1])
     return found
+
+
+def timed(call: Callable, *arguments: Any) -> tuple[Any, float]:
+    """What a call returns, and the CPU time that it took."""
+    started = time.process_time()
+    found = call(*arguments)
+    return found, time.process_time() - started
 
 
 def versions() -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Cooperative knowledge distillation for scikit-learn."""
 
-from sklearn_coopkd._distiller import CooperativeDistiller
+from sklearn_coopkd._classifier import CooperativeDistiller
 from sklearn_coopkd._exchange import learn, make_lessons
+from sklearn_coopkd._regressor import CooperativeDistillerRegressor
 from sklearn_coopkd._transport import Lessons
 from sklearn_coopkd.generators import (
     GeneratedSamples,
@@ -14,6 +15,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CooperativeDistiller",
+    "CooperativeDistillerRegressor",
     "GeneratedSamples",
     "InterpolationGenerator",
     "Lessons",

@@ -13,26 +13,84 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 import joblib
 import numpy as np
 import sklearn
-from sklearn.datasets import load_breast_cancer
-from sklearn.ensemble import StackingClassifier, VotingClassifier
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.ensemble import (
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import accuracy_score, log_loss
+from sklearn.metrics import (
+    accuracy_score,
+    log_loss,
+    mean_absolute_error,
+    root_mean_squared_error,
+)
 from sklearn.model_selection import train_test_split
 
 import sklearn_coopkd
-from sklearn_coopkd import CooperativeDistiller
-from sklearn_coopkd._members import DEFAULT_MEMBERS, MEMBERS, make_members
+from sklearn_coopkd import CooperativeDistiller, CooperativeDistillerRegressor
+from sklearn_coopkd._members import (
+    DEFAULT_MEMBERS,
+    DEFAULT_REGRESSORS,
+    MEMBERS,
+    REGRESSORS,
+    make_members,
+)
 
 
 class InputError(Exception):
     """Something the user can mend; its text is the one line they see."""
+
+
+MIN_ROWS = 20  # of a table with numbers to predict
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is fitted and compared for labels, or for numbers."""
+
+    distiller: Any
+    rivals: dict[str, Any]
+    members: dict[str, Callable[[], Any]]
+    default_members: Sequence[str]
+    metrics: dict[str, str]  # key in JSON -> head of a column
+
+
+TASKS = {
+    "classification": _Task(
+        CooperativeDistiller,
+        {
+            "VotingClassifier": lambda members: VotingClassifier(
+                members, voting="soft"
+            ),
+            "StackingClassifier": StackingClassifier,
+        },
+        MEMBERS,
+        DEFAULT_MEMBERS,
+        {"accuracy": "accuracy", "log_loss": "log-loss"},
+    ),
+    "regression": _Task(
+        CooperativeDistillerRegressor,
+        {
+            "VotingRegressor": VotingRegressor,
+            "StackingRegressor": StackingRegressor,
+        },
+        REGRESSORS,
+        DEFAULT_REGRESSORS,
+        {"rmse": "RMSE", "mae": "MAE"},
+    ),
+}
 
 
 class _Progress:
@@ -61,20 +119,29 @@ class _Progress:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sklearn_coopkd",
-        description="Let classifiers teach each other on a table, and compare them "
-        "before and after, and combined, with voting and stacking.",
+        description="Let classifiers, or regressors, teach each other on a table, and "
+        "compare them before and after, and combined, with voting and stacking.",
     )
     parser.add_argument(
         "table",
         nargs="?",
         metavar="TABLE.csv",
-        help="a CSV file with a header (default: breast cancer, from scikit-learn)",
+        help="a CSV file with a header (default: breast cancer, or diabetes for "
+        "regression, from scikit-learn)",
     )
     parser.add_argument("--target", help="the column of TABLE.csv to predict")
     parser.add_argument(
+        "--task",
+        choices=TASKS,
+        help="default: regression if the target holds fractions, or more distinct "
+        "numbers than labels would have",
+    )
+    parser.add_argument(
         "--members",
-        default=",".join(DEFAULT_MEMBERS),
-        help=f"comma-separated, of: {', '.join(MEMBERS)} (default: %(default)s)",
+        help="comma-separated, of: "
+        + "; ".join(f"{', '.join(task.members)} ({k})" for k, task in TASKS.items())
+        + "; default: "
+        + "; ".join(",".join(task.default_members) for task in TASKS.values()),
     )
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     parser.add_argument(
@@ -98,21 +165,28 @@ def _parser() -> argparse.ArgumentParser:
 # --- the table ------------------------------------------------------------------------
 
 
-def _load(arguments: argparse.Namespace) -> tuple[str, Any, np.ndarray]:
-    """Name, X and y of the table that the arguments ask for."""
+def _load(arguments: argparse.Namespace) -> tuple[str, str, Any, np.ndarray]:
+    """Task, name, X and y of the table that the arguments ask for."""
+    task = arguments.task
     if arguments.table is None:
         if arguments.target is not None:
             raise InputError("--target needs a TABLE.csv to find the column in.")
+        if task == "regression":
+            return task, "diabetes (scikit-learn)", *load_diabetes(return_X_y=True)
         data = load_breast_cancer()
-        return "breast cancer (scikit-learn)", data.data, data.target_names[data.target]
+        labels = data.target_names[data.target]
+        return "classification", "breast cancer (scikit-learn)", data.data, labels
     if arguments.target is None:
         raise InputError(
             f"--target must name the column of {arguments.table} to predict."
         )
-    return (arguments.table, *_read_csv(arguments.table, arguments.target))
+    X, y = _read_csv(arguments.table, arguments.target)
+    task = task or _found_task(y)
+    read = _labels if task == "classification" else _numbers
+    return task, arguments.table, X, read(y, arguments.target)
 
 
-def _read_csv(path: str, target: str) -> tuple[Any, np.ndarray]:
+def _read_csv(path: str, target: str) -> tuple[Any, Any]:
     try:
         import pandas as pd
     except ImportError as error:
@@ -136,35 +210,60 @@ def _read_csv(path: str, target: str) -> tuple[Any, np.ndarray]:
     if len(table) < n_lines:
         told = f"{n_lines - len(table)} of {n_lines} rows"
         print(f"left out, without {target!r}: {told}", file=sys.stderr)
+    if not len(table):
+        raise InputError(f"--target {target!r} is missing in every row of {path}.")
     y = table.pop(target)
-    labels = _labels(y, target)
     X = table.dropna(axis="columns", how="all")
     if X.shape[1] == 0:
         raise InputError(f"{path} has no column besides {target!r} to learn from.")
-    return X, labels
+    return X, y
+
+
+def _found_task(y: Any) -> str:
+    """Numbers with fractions, or too many to be labels, are to be predicted as such."""
+    if y.dtype.kind not in "iuf":
+        return "classification"
+    is_whole = bool((y == y.round()).all())
+    many = y.nunique() > max(50, len(y) // 10)
+    return "regression" if not is_whole or many else "classification"
 
 
 def _labels(y: Any, target: str) -> np.ndarray:
-    """The target as labels; refuses what is no classification."""
+    """The target as labels."""
     n_classes = y.nunique()
     if n_classes < 2:
         raise InputError(
             f"--target {target!r} must have at least 2 classes; got {n_classes}."
         )
-    numeric = y.dtype.kind in "iuf"
-    whole = numeric and bool((y == y.round()).all())
-    if (numeric and not whole) or n_classes > max(50, len(y) // 10):
+    if n_classes > max(50, len(y) // 10):
         raise InputError(
             f"--target {target!r} must hold class labels; got {n_classes} distinct "
-            f"values in {len(y)} rows. Regression is not supported; group the values "
-            "into classes."
+            f"values in {len(y)} rows. Group them into classes, or, if they are "
+            "numbers, use --task regression."
         )
-    return y.to_numpy().astype(int) if whole else y.astype(str).to_numpy(dtype=str)
+    is_whole = y.dtype.kind in "iuf" and bool((y == y.round()).all())
+    return y.to_numpy().astype(int) if is_whole else y.astype(str).to_numpy(dtype=str)
 
 
-def _split(X: Any, y: np.ndarray, test_size: float, seed: int) -> tuple:
+def _numbers(y: Any, target: str) -> np.ndarray:
+    """The target as finite numbers."""
+    if len(y) < MIN_ROWS:
+        raise InputError(
+            f"--target {target!r} must be there in {MIN_ROWS} rows; it is in {len(y)}."
+        )
+    if y.dtype.kind not in "iuf" or not np.isfinite(y.to_numpy(dtype=float)).all():
+        raise InputError(
+            f"--target {target!r} must hold finite numbers for --task regression; the "
+            f"first is {y.iloc[0]!r}."
+        )
+    return y.to_numpy(dtype=float)
+
+
+def _split(X: Any, y: np.ndarray, test_size: float, seed: int, task: str) -> tuple:
     if not 0 < test_size < 1:
         raise InputError(f"--test-size must be between 0 and 1; got {test_size}.")
+    if task == "regression":
+        return train_test_split(X, y, test_size=test_size, random_state=seed)
     labels, counts = np.unique(y, return_counts=True)
     n_test = int(np.ceil(test_size * len(y)))
     if counts.min() < 8:
@@ -183,16 +282,23 @@ def _split(X: Any, y: np.ndarray, test_size: float, seed: int) -> tuple:
 # --- the work -------------------------------------------------------------------------
 
 
-def _scores(estimator: Any, X: Any, y: np.ndarray, classes: np.ndarray) -> dict:
-    proba = estimator.predict_proba(X)  # a first call may take longer
+def _scores(estimator: Any, X: Any, y: np.ndarray, classes: np.ndarray | None) -> dict:
+    ask = estimator.predict if classes is None else estimator.predict_proba
+    answers = ask(X)  # a first call may take longer
     start = time.perf_counter()
-    estimator.predict_proba(X)
+    ask(X)
     seconds = time.perf_counter() - start
-    return {
-        "accuracy": float(accuracy_score(y, classes[proba.argmax(axis=1)])),
-        "log_loss": float(log_loss(y, proba, labels=classes)),
-        "predict_seconds": seconds,
-    }
+    if classes is None:
+        found = {
+            "rmse": float(root_mean_squared_error(y, answers)),
+            "mae": float(mean_absolute_error(y, answers)),
+        }
+    else:
+        found = {
+            "accuracy": float(accuracy_score(y, classes[answers.argmax(axis=1)])),
+            "log_loss": float(log_loss(y, answers, labels=classes)),
+        }
+    return {**found, "predict_seconds": seconds}
 
 
 def _fit(title: str, estimator: Any, X: Any, y: np.ndarray) -> tuple[Any, float]:
@@ -202,47 +308,51 @@ def _fit(title: str, estimator: Any, X: Any, y: np.ndarray) -> tuple[Any, float]
     return estimator, time.perf_counter() - start
 
 
-def _run(name: str, X: Any, y: np.ndarray, arguments: argparse.Namespace) -> tuple:
+def _run(
+    task_name: str, name: str, X: Any, y: np.ndarray, arguments: argparse.Namespace
+) -> tuple:
     """Fit everything; return the report as plain data, and the distiller."""
-    parts = _split(X, y, arguments.test_size, arguments.seed)
+    parts = _split(X, y, arguments.test_size, arguments.seed, task_name)
     X_train, X_test, y_train, y_test = parts
-    wanted = [part.strip() for part in arguments.members.split(",") if part.strip()]
+    task = TASKS[task_name]
+    wanted = list(task.default_members)
+    if arguments.members is not None:
+        wanted = [part.strip() for part in arguments.members.split(",")]
+        wanted = [part for part in wanted if part]
     if not wanted or len(set(wanted)) != len(wanted):
         raise InputError(
             f"--members must be distinct names; got {arguments.members!r}."
         )
-    unknown = [member for member in wanted if member not in MEMBERS]
+    unknown = [member for member in wanted if member not in task.members]
     if unknown:
         raise InputError(
             f"--members has the unknown {unknown[0]!r}; choose from "
-            f"{', '.join(MEMBERS)}."
+            f"{', '.join(task.members)}."
         )
-    members = make_members(X_train, wanted, random_state=arguments.seed)
-    classes = np.unique(y)
+    members = make_members(X_train, wanted, arguments.seed, task.members)
+    classes = np.unique(y) if task_name == "classification" else None
+    title = task.distiller.__name__
     distiller, seconds = _fit(
-        "CooperativeDistiller",
-        CooperativeDistiller(members, random_state=arguments.seed, verbose=1),
+        title,
+        task.distiller(members, random_state=arguments.seed, verbose=1),
         X_train,
         y_train,
     )
-    rivals = {
-        "VotingClassifier": VotingClassifier(members, voting="soft"),
-        "StackingClassifier": StackingClassifier(members),
-    }
     combined = {}
-    for title, rival in rivals.items():
-        rival, rival_seconds = _fit(title, rival, X_train, y_train)
+    for rival_title, make_rival in task.rivals.items():
+        rival, rival_seconds = _fit(rival_title, make_rival(members), X_train, y_train)
         scores = _scores(rival, X_test, y_test, classes)
-        combined[title] = {**scores, "fit_seconds": rival_seconds}
+        combined[rival_title] = {**scores, "fit_seconds": rival_seconds}
     scores = _scores(distiller, X_test, y_test, classes)
-    combined["CooperativeDistiller"] = {**scores, "fit_seconds": seconds}
+    combined[title] = {**scores, "fit_seconds": seconds}
     accepted = {r["student"] for r in distiller.history_ if r["accepted"]}
     report = {
+        "task": task_name,
         "table": name,
         "n_train": len(y_train),
         "n_test": len(y_test),
         "n_columns": X.shape[1],
-        "classes": [str(label) for label in classes],
+        "classes": None if classes is None else [str(label) for label in classes],
         "seed": arguments.seed,
         "versions": {
             "sklearn_coopkd": sklearn_coopkd.__version__,
@@ -294,18 +404,24 @@ def _table(header: list[str], rows: list[list[str]]) -> str:
 
 def _text(report: dict) -> str:
     members, combined = report["members"], report["combined"]
+    metrics = TASKS[report["task"]].metrics
     rows = []
     for name, member in members.items():
-        before, after = member["before"], member["after"]
-        row = [name, f"{before['accuracy']:.3f}", f"{after['accuracy']:.3f}"]
-        row += [f"{before['log_loss']:.3f}", f"{after['log_loss']:.3f}"]
+        row = [name]
+        for key in metrics:
+            row += [_figure(member[kind][key]) for kind in ("before", "after")]
         rows.append([*row, "kept" if member["changed"] else "as before"])
-    header = ["member", "accuracy", "-> after", "log-loss", "-> after", "lessons"]
+    header = ["member"]
+    for title in metrics.values():
+        header += [title, "-> after"]
+    classes = report["classes"]
+    told = "" if classes is None else f", {len(classes)} classes"
     sections = [
         f"{report['table']}: {report['n_train']} training rows, {report['n_test']} "
-        f"test rows, {report['n_columns']} columns, {len(report['classes'])} classes; "
+        f"test rows, {report['n_columns']} columns{told}; "
         f"seed {report['seed']}; {report['rounds']} round(s)",
-        "Members on the test rows, before and after teaching\n" + _table(header, rows),
+        "Members on the test rows, before and after teaching\n"
+        + _table([*header, "lessons"], rows),
     ]
     matrix = [
         [teacher, *(str(n) if n else "." for n in row)]
@@ -318,16 +434,20 @@ def _text(report: dict) -> str:
     rows = [
         [
             name,
-            f"{scores['accuracy']:.3f}",
-            f"{scores['log_loss']:.3f}",
+            *(_figure(scores[key]) for key in metrics),
             f"{scores['fit_seconds']:.2f}",
             f"{1000 * scores['predict_seconds']:.1f}",
         ]
         for name, scores in combined.items()
     ]
-    header = ["combined", "accuracy", "log-loss", "fit s", "predict ms"]
+    header = ["combined", *metrics.values(), "fit s", "predict ms"]
     sections.append("The same members combined\n" + _table(header, rows))
     return "\n\n".join(sections)
+
+
+def _figure(value: float) -> str:
+    """Four significant digits, and three decimals of what is small."""
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.4g}"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -349,10 +469,10 @@ def main(argv: list[str] | None = None) -> int:
         path = None if arguments.save is None else Path(arguments.save)
         if path is not None and (path.is_dir() or not path.parent.is_dir()):
             raise InputError(f"--save {path} must be a file in a folder that exists.")
-        name, X, y = _load(arguments)
+        task, name, X, y = _load(arguments)
         with redirect_stdout(progress), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            report, distiller = _run(name, X, y, arguments)
+            report, distiller = _run(task, name, X, y, arguments)
         progress.clear()
         if path is not None:
             _save(distiller, path)

@@ -1,4 +1,4 @@
-"""The public estimator: parameters, validation, delegation, tags."""
+"""What classifier and regressor share: parameters, validation, delegation, tags."""
 
 from __future__ import annotations
 
@@ -6,27 +6,16 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import (
-    ClassifierMixin,
-    TransformerMixin,
-    clone,
-    is_classifier,
-)
+from sklearn.base import TransformerMixin, clone
 from sklearn.exceptions import FitFailedWarning
-from sklearn.model_selection import StratifiedKFold
-from sklearn.utils import Bunch, assert_all_finite, check_random_state
+from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
     process_routing,
 )
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import (
-    check_is_fitted,
-    column_or_1d,
-    validate_data,
-)
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_coopkd._combination import as_columns, fit_calibration
 from sklearn_coopkd._compat import (
@@ -45,15 +34,12 @@ from sklearn_coopkd._compat import (
 from sklearn_coopkd._containers import (
     as_table,
     copy_table,
-    n_rows,
     resolve_columns,
     take_columns,
     take_rows,
 )
-from sklearn_coopkd._final import PooledLogisticRegression
 from sklearn_coopkd._fitting import (
     MAX_SEED,
-    check_known_classes,
     check_no_metadata,
     make_member,
     seeded,
@@ -62,11 +48,6 @@ from sklearn_coopkd._fitting import (
 from sklearn_coopkd._folds import make_folds, warn_of_members_without_rows
 from sklearn_coopkd._peers import PEER_SELECTIONS
 from sklearn_coopkd._problem import Problem
-from sklearn_coopkd._responses import (
-    apply_temperature,
-    class_proba,
-    response_method,
-)
 from sklearn_coopkd._rounds import run_rounds
 from sklearn_coopkd._scoring import make_fold_scorer, routable_scorer
 from sklearn_coopkd._sites import make_sites, one_table
@@ -80,8 +61,17 @@ AUTO_DEFICIENCY = ("margin", "error")
 AUTO_PEERS = ("best", "all")
 
 
-def _final_has(method):
-    """Whether the combined predictor offers a method; for `available_if`."""
+def final_has(method):
+    """Whether the combined predictor offers a method; for `available_if`.
+
+    Parameters
+    ----------
+    method : str
+
+    Returns
+    -------
+    check : callable
+    """
 
     def check(self):
         if self.combine == "vote":
@@ -100,249 +90,11 @@ def _final_has(method):
     return check
 
 
-class CooperativeDistiller(
-    ClassifierMixin, TransformerMixin, BaseHeterogeneousEnsemble
-):
-    """Classifiers that teach each other what each of them lacks.
+class BaseDistiller(TransformerMixin, BaseHeterogeneousEnsemble):
+    """What the two estimators share: validation, the fit, combination, routing.
 
-    Every member is student and teacher at once. Where a student is wrong on rows it
-    has not seen and a peer is right, the peer makes a *pseudo-sample*: a near version
-    of the row that it is surer about. The student is fitted again with the
-    pseudo-samples, and keeps them if it is better on rows that no part of it has seen.
-    The improved students are delivered as plain estimators, together with one
-    predictor that combines them.
-
-    Read more in the user guide, `docs/user_guide.md`.
-
-    Parameters
-    ----------
-    estimators : list of (str, estimator)
-        Named classifiers of any kind. An estimator can be set to "drop" with
-        `set_params`; one wrapped in :class:`sklearn.frozen.FrozenEstimator` teaches
-        and is never refitted.
-
-    final_estimator : estimator, default=None
-        Classifier that combines the members' outputs if ``combine="stack"``. None is
-        logistic regressions on probabilities and on their logarithms, pooled with the
-        weighted geometric mean of the members.
-
-    combine : {"stack", "vote", "best"}, default="stack"
-        What `predict` uses: a final estimator on the students' out-of-sample outputs,
-        the mean of their probabilities, or the single student with the best score.
-
-    deficiency : {"error", "margin", "auto"}, default="auto"
-        Rows that a student is taught: those it gets wrong out of sample ("error"), or
-        also those on which a peer gives the true class at least 0.25 more probability
-        ("margin"). "auto": "error" if `sites` is given, else "margin".
-
-    peer_selection : {"all", "best", "auto"} or object, default="auto"
-        Who teaches a row: all peers that get it right, as in the paper, or the surest
-        of them (out-of-sample probabilities, calibrated by temperature). "auto": "all"
-        if `sites` is given, else "best". An object needs ``select(deficient,
-        qualified, confidence)``; see ``docs/extending.md``.
-
-    generator : object, default=None
-        Makes the pseudo-samples. None is :class:`QuintessentialGenerator`. Any object
-        with the method `generate` of that class, `get_params` and `set_params`.
-
-    soft_targets : bool or "auto", default="auto"
-        Whether a student learns probabilities, or labels alone. On one table they are a
-        quarter of the label and three quarters of what all members but frozen ones
-        together answer, at its own rows and at pseudo-samples (see the notes); at a
-        pseudo-sample of a frozen teacher, or between sites, what its teacher answers.
-        A row is then there once for each label with at least 0.02, weighted by it.
-        "auto": on one table; between sites, where a student lacks whole classes, the
-        labels teach more. Members whose `fit` is given no weights
-        (pipelines that request none among them), searches, and those that balance
-        their classes by counting rows learn the labels in any case.
-
-    pseudo_weight : float, default=1.0
-        Weight of a pseudo-sample relative to its source row. Members whose `fit` takes
-        no weights count every row once.
-
-    max_pseudo : float, default=None
-        At most this many pseudo-samples per own row of a student; None: no limit.
-
-    max_iter : int or "auto", default="auto"
-        Maximum number of rounds. The fit stops earlier if nobody improves, or if there
-        is nothing new to teach. "auto": 3 between sites, else 1. See the notes for the
-        cost.
-
-    tol : float, default=0.0
-        A student is kept if its score rises by more than this, and if it is right on
-        clearly more held-out rows, or on the same ones (between sites: on hardly
-        fewer; see the notes). One that is not is delivered as it was; what it has
-        learned goes on learning and teaching in further rounds.
-
-    scoring : str or callable, default="neg_log_loss"
-        What the gate compares, and what picks the best student. Members without
-        `predict_proba` are scored by the softmax of their decision values, or by
-        their votes.
-
-    validation : {"cross-fit"}, float in (0, 1) or None, default="cross-fit"
-        How the gate finds rows that no part of a student has seen. "cross-fit":
-        teaching is repeated without each fold, and judged on it. A float sets this
-        fraction of the rows aside for the gate and the final estimator; students
-        never see it. None: no gate, every student is kept, as in the paper.
-
-    cv : int, cross-validation generator or iterable, default=None
-        Folds for the out-of-sample answers, at least 3 with the gate, as in
-        :class:`sklearn.ensemble.StackingClassifier`; None: 3 stratified folds. The
-        number of fits grows with the square of the number of folds if
-        ``validation="cross-fit"``, linearly otherwise. Between sites an int or None
-        splits the rows of each site by itself; a splitter sees the whole table, and
-        should leave each site rows to train on in every split.
-
-    views : dict of str to columns, default=None
-        The columns that a member sees, for those that do not see all: names,
-        positions, a mask, a slice or a callable of X, as in
-        :class:`sklearn.compose.ColumnTransformer`. Other members and the pseudo-samples
-        have all columns; a teacher changes only those that it sees.
-
-    on_failure : {"raise", "warn"}, default="raise"
-        What happens if a member cannot be fitted: raise its exception, or drop the
-        member with a :class:`sklearn.exceptions.FitFailedWarning`.
-
-    n_jobs : int, default=None
-        Number of parallel jobs. The result does not depend on it.
-
-    random_state : int, RandomState instance or None, default=None
-        Seeds the generator, the hold-out, and members whose own `random_state` is
-        None. Pass an int for reproducible results.
-
-    verbose : int, default=0
-        If positive, prints a line per phase.
-
-    Attributes
-    ----------
-    estimators_ : list of estimators
-        The improved students, fitted on the original labels.
-
-    named_estimators_ : :class:`~sklearn.utils.Bunch`
-        The same by name.
-
-    initial_estimators_ : list of estimators
-        The members before teaching.
-
-    final_estimator_ : estimator
-        The fitted final estimator. Only if ``combine="stack"``. The default has a
-        fitted `logistic_` and `log_logistic_`, and one of `pool_weights_` for each
-        that it sees.
-
-    best_index_ : int
-        Position in `estimators_` of the student with the best score.
-
-    classes_ : ndarray of shape (n_classes,)
-        Class labels.
-
-    n_features_in_ : int
-        Number of features seen during `fit`.
-
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features; only if X has names that are all strings.
-
-    n_iter_ : int
-        Number of rounds run.
-
-    termination_condition_ : {"max_iter", "no_improvement", "nothing_to_teach"}
-        Why the rounds ended.
-
-    history_ : list of dict
-        For each round and student: "round", "student", "deficient" (rows it needed
-        help with), "taught" (those that a peer may teach), "requested" and "reached"
-        (pseudo-samples asked for, and made), "repeated" (left out: equal to another
-        or to a real row),
-        "score_before" (the best so far), "score_after" (NaN without a gate, and of one
-        that the gate's first fold refused, whose other counts are then of this fold
-        alone; between sites of calibrated answers), "accepted", and
-        "generator": the report of the round's generator calls, of all students
-        together (see `GeneratedSamples`).
-
-    transfer_matrix_ : ndarray of shape (n_estimators, n_estimators)
-        Pseudo-samples made by member i that student j was fitted with and kept.
-
-    pseudo_samples_ : :class:`~sklearn.utils.Bunch`
-        For each student: a Bunch with "X", "y" (the true label), "weight", "teacher"
-        (names), "source" (row of the training data), "round" and "target" (soft
-        labels, shape (n_samples, n_classes), of which the true label need not have
-        the largest share; None if the student learned labels).
-
-    soft_labels_ : :class:`~sklearn.utils.Bunch`
-        For each student: soft labels of its own rows, shape (n_samples, n_classes),
-        NaN where it was not fitted with a row; None if it learned labels. What is
-        below 0.02, and what 256ths leave over, was counted to the label.
-
-    scores_ : ndarray of shape (n_estimators,)
-        Out-of-sample score of each student by `scoring`; without a gate that of the
-        members before teaching. Between sites of answers that are calibrated first.
-
-    See Also
-    --------
-    sklearn.ensemble.StackingClassifier : Combines members without changing them.
-    QuintessentialGenerator : The default generator.
-
-    Notes
-    -----
-    With K folds, one round and the gate, a member is fitted 1 + K + K (K - 1) / 2 times
-    plainly and at most 1 + K times with pseudo-samples, and in each further round
-    1 + K + K (K - 1) times. Time grows linearly with rows.
-
-    The gate's scores of the first round come from rows that no part of a student has
-    seen. In later rounds the decisions of earlier ones were made on the same rows, and
-    the best of several rounds is chosen on them.
-
-    On one table a student must also be right on the same held-out rows as what was kept
-    so far, or on more, by weight and by a standard error: the root of the sum of
-    squared weights of the rows that exactly one of the two gets right (as in McNemar's
-    test). Between sites it is judged on held-out rows of all sites, each row the same,
-    may be wrong on a hundredth more, and may take rows of its own for a class that its
-    site never saw, if it gains more elsewhere (see the user guide).
-    Models are asked about rows where these are, and a pseudo-sample is made from rows
-    of one site. ``combine="stack"`` brings probabilities and labels of all sites
-    together, "vote" and "best" only scores and temperatures.
-
-    On one table a student is also told how doubtful rows and pseudo-samples are: by
-    the members' answers, each of a model that was not fitted with the row, or the
-    source, calibrated by temperature and pooled by their weighted geometric mean (the
-    logarithmic opinion pool). Between sites nobody pools answers about rows of several
-    owners.
-
-    To save time on one table, a student that is worse on the gate's first fold in the
-    last round is refused by this fold alone, if it has a fifth of the rows; and
-    delivered students are taught what the judged ones were, each row as the next fold's
-    student was, by models without two folds.
-
-    Without a gate the stack is one of the students of the round before the last (with
-    one round, of the members before teaching): what the last round's answer out of
-    sample would cost as much as the gate. ``combine="vote"`` asks the last round's, at
-    the temperatures of these.
-
-    Members of which a fold leaves only one class stand aside for that fold: a constant
-    prediction takes their place.
-
-    References
-    ----------
-    Livanos, Davidson, Wong, "Cooperative Knowledge Distillation: A Learner Agnostic
-    Approach", AAAI 2024.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> from sklearn.tree import DecisionTreeClassifier
-    >>> from sklearn_coopkd import CooperativeDistiller
-    >>> X, y = load_iris(return_X_y=True)
-    >>> distiller = CooperativeDistiller(
-    ...     [
-    ...         ("logistic", LogisticRegression(max_iter=1000)),
-    ...         ("tree", DecisionTreeClassifier()),
-    ...     ],
-    ...     random_state=0,
-    ... ).fit(X, y)
-    >>> distiller.predict(X[:2])
-    array([0, 0])
-    >>> distiller.transfer_matrix_.shape
-    (2, 2)
+    A subclass says what its members are (`_kind`, `_is_of_my_kind`), validates y, and
+    gives the task, the default final estimator and the answers of one model.
     """
 
     _parameter_constraints: dict = {
@@ -374,49 +126,6 @@ class CooperativeDistiller(
         "verbose": ["verbose"],
     }
 
-    def __init__(
-        self,
-        estimators,
-        final_estimator=None,
-        *,
-        combine="stack",
-        deficiency="auto",
-        peer_selection="auto",
-        generator=None,
-        soft_targets="auto",
-        pseudo_weight=1.0,
-        max_pseudo=None,
-        max_iter="auto",
-        tol=0.0,
-        scoring="neg_log_loss",
-        validation="cross-fit",
-        cv=None,
-        views=None,
-        on_failure="raise",
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
-        super().__init__(estimators=estimators)
-        self.final_estimator = final_estimator
-        self.combine = combine
-        self.deficiency = deficiency
-        self.peer_selection = peer_selection
-        self.generator = generator
-        self.soft_targets = soft_targets
-        self.pseudo_weight = pseudo_weight
-        self.max_pseudo = max_pseudo
-        self.max_iter = max_iter
-        self.tol = tol
-        self.scoring = scoring
-        self.validation = validation
-        self.cv = cv
-        self.views = views
-        self.on_failure = on_failure
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-
     # fit
 
     @fit_context(
@@ -432,7 +141,7 @@ class CooperativeDistiller(
             Training rows; members receive them in the container given here.
 
         y : array-like of shape (n_samples,)
-            Class labels.
+            Class labels, or numbers.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows. They reach every member whose `fit` takes weights,
@@ -452,13 +161,13 @@ class CooperativeDistiller(
 
         Returns
         -------
-        self : CooperativeDistiller
-            The fitted estimator.
+        self : estimator
+            Fitted.
 
         Raises
         ------
         ValueError
-            If a parameter, the labels or the folds cannot be used; the message names
+            If a parameter, y or the folds cannot be used; the message names
             the parameter and the way out.
         """
         names, all_estimators = self._validate_estimators()
@@ -467,6 +176,7 @@ class CooperativeDistiller(
         X = as_table(X)
         validate_data(self, X, skip_check_array=True)
         y = self._validate_y(X, y)
+        task = self._task()
         if sample_weight is not None:
             sample_weight = check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
@@ -487,7 +197,7 @@ class CooperativeDistiller(
             for name, estimator, member_seed in zip(names, all_estimators, seeds)
             if estimator != "drop"
         ]
-        check_known_classes(members, self.classes_)
+        self._check_known(members)
         if sites is None:
             ownership = one_table(len(members), len(y))
         else:
@@ -505,6 +215,7 @@ class CooperativeDistiller(
             cv=self.cv,
             sites=ownership,
             validation=self.validation,
+            is_classification=task.is_classification,
             split_params=dict(routed.cv.split),
             seed=seed,
         )
@@ -516,13 +227,12 @@ class CooperativeDistiller(
             }
             warn_of_members_without_rows(folds, ownership, learners)
         scorer = make_fold_scorer(
-            self, self.scoring, X, y, self.classes_, dict(routed.scoring.score)
+            self, self.scoring, X, y, task, dict(routed.scoring.score)
         )
         problem = Problem(
             X=X,
             y=y,
-            y_idx=np.searchsorted(self.classes_, y),
-            classes=self.classes_,
+            task=task,
             sample_weight=sample_weight,
             folds=folds,
             sites=ownership,
@@ -563,7 +273,7 @@ class CooperativeDistiller(
                 FitFailedWarning,
                 stacklevel=2,
             )
-        self._store(result, names, all_estimators, X)
+        self._store(result, names, X, y)
         self._fit_combination(result, problem, routed)
         return self
 
@@ -577,9 +287,9 @@ class CooperativeDistiller(
                     f"The member {name!r} in `estimators` must have a `fit` method; "
                     f"got {estimator!r}. Use an estimator, or 'drop'."
                 )
-            if not is_classifier(estimator):
+            if not self._is_of_my_kind(estimator):
                 raise ValueError(
-                    f"The member {name!r} in `estimators` must be a classifier; got "
+                    f"The member {name!r} in `estimators` must be a {self._kind}; got "
                     f"{type(estimator).__name__}."
                 )
         return names, all_estimators
@@ -602,25 +312,6 @@ class CooperativeDistiller(
                 "All members of `estimators` are 'drop'. Keep at least one estimator."
             )
         return names, all_estimators
-
-    def _validate_y(self, X, y):
-        """Labels as a 1-D array; sets `classes_`."""
-        if getattr(getattr(y, "dtype", None), "kind", None) == "f":
-            assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
-        y = column_or_1d(y, warn=True)
-        if len(y) != n_rows(X):
-            raise ValueError(
-                "`X` and `y` must have the same number of rows; got inconsistent "
-                f"numbers of samples: {n_rows(X)} and {len(y)}."
-            )
-        self.classes_ = np.unique(y)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"`y` must have at least 2 classes; got 1 class: {y[0]}. Add rows of "
-                "another class."
-            )
-        return y.copy()
 
     def _report(self, message):
         print(f"[{type(self).__name__}] {message}", flush=True)
@@ -671,7 +362,7 @@ class CooperativeDistiller(
 
     # results
 
-    def _store(self, result, names, all_estimators, X):
+    def _store(self, result, names, X, y):
         self.estimators_ = result.students
         self.initial_estimators_ = result.initial
         self._answering = result.answering
@@ -691,7 +382,7 @@ class CooperativeDistiller(
             none = np.empty(0, dtype=np.intp)
             self.pseudo_samples_[name] = Bunch(
                 X=take_rows(X, none) if lesson is None else lesson.X,
-                y=self.classes_[:0] if lesson is None else lesson.y,
+                y=y[:0] if lesson is None else lesson.y,
                 weight=np.empty(0) if lesson is None else lesson.weight,
                 teacher=np.array(result.names, dtype=object)[
                     none if lesson is None else lesson.teacher
@@ -702,10 +393,10 @@ class CooperativeDistiller(
             )
         self.soft_labels_ = Bunch(**dict(zip(result.names, result.soft_labels)))
 
-    def _final(self, classes=None):
-        """The final estimator, not fitted; the default one for these classes."""
+    def _final(self):
+        """The final estimator, not fitted; or the default one."""
         if self.final_estimator is None:
-            return PooledLogisticRegression(classes)
+            return self._default_final()
         return self.final_estimator
 
     def _fit_combination(self, result, problem, routed):
@@ -720,15 +411,17 @@ class CooperativeDistiller(
                 "`cv` must test at least one row, or the final estimator has nothing "
                 "to learn from; got none. Use another `cv`, or combine='vote'."
             )
-        if len(np.unique(problem.y[rows])) < 2:
+        if problem.task.is_classification and len(np.unique(problem.y[rows])) < 2:
             raise ValueError(
                 f"`validation`={self.validation!r} and `cv`={self.cv!r} leave rows of "
                 "one class only to the final estimator. Set more rows aside, or use "
                 "combine='vote'."
             )
-        final = clone(self._final(self.classes_))
-        if not is_classifier(final):
-            raise ValueError(f"`final_estimator` must be a classifier; got {final!r}.")
+        final = clone(self._final())
+        if not self._is_of_my_kind(final):
+            raise ValueError(
+                f"`final_estimator` must be a {self._kind}; got {final!r}."
+            )
         final = seeded(final, problem.seed)
         params = index_params(problem.X, dict(routed.final_estimator.fit), rows)
         if not routing_enabled() and params:
@@ -752,7 +445,8 @@ class CooperativeDistiller(
         return copy_table(X) if columns is None else take_columns(X, columns)
 
     def _ask(self, estimators, i, X):
-        return class_proba(estimators[i], self._seen(X, i), self.classes_)
+        """Answers (n_rows, n_outputs) of model i."""
+        return self._answers_of(estimators[i], self._seen(X, i))
 
     def _final_input(self, X):
         """What the final estimator sees."""
@@ -761,17 +455,10 @@ class CooperativeDistiller(
         probas = self._calibration.apply(lambda i: self._ask(self._answering, i, X))
         return as_columns(probas)
 
-    def _student_proba(self, X, i):
-        """Probabilities of student i as it gives them; decision values calibrated."""
-        proba = self._ask(self.estimators_, i, X)
-        if response_method(self.estimators_[i]) == "predict_proba":
-            return proba
-        return apply_temperature(proba, self._calibration.models[i])
-
     def transform(self, X):
-        """Predict the class probabilities of each student.
+        """Predict what each student answers.
 
-        The final estimator sees them calibrated.
+        The final estimator sees probabilities calibrated.
 
         Parameters
         ----------
@@ -779,12 +466,13 @@ class CooperativeDistiller(
 
         Returns
         -------
-        X_meta : ndarray of shape (n_samples, n_estimators * n_columns)
-            One column per member and class; with two classes, one per member.
+        X_meta : ndarray of shape (n_samples, n_columns)
+            Of a regressor one column per member; of a classifier one per member and
+            class, with two classes one per member.
         """
         X = self._checked(X)
         return as_columns(
-            [self._student_proba(X, i) for i in range(len(self.estimators_))]
+            [self._student_answers(X, i) for i in range(len(self.estimators_))]
         )
 
     def get_feature_names_out(self, input_features=None):
@@ -802,16 +490,14 @@ class CooperativeDistiller(
         check_is_fitted(self, "n_features_in_")
         check_feature_names_in(self, input_features, generate_names=False)
         prefix = type(self).__name__.lower()
-        if len(self.classes_) == 2:
-            names = [f"{prefix}_{name}" for name in self._names]
-        else:
-            n_columns = range(len(self.classes_))
-            names = [f"{prefix}_{name}{k}" for name in self._names for k in n_columns]
+        names = [
+            f"{prefix}_{name}{k}" for name in self._names for k in self._suffixes()
+        ]
         return np.asarray(names, dtype=object)
 
-    @available_if(_final_has("predict"))
+    @available_if(final_has("predict"))
     def predict(self, X, **predict_params):
-        """Predict class labels.
+        """Predict labels or numbers.
 
         Parameters
         ----------
@@ -839,98 +525,13 @@ class CooperativeDistiller(
             X = self._checked(X)
             best = self.estimators_[self.best_index_]
             return best.predict(self._seen(X, self.best_index_))
-        proba = self.predict_proba(X)
-        return self.classes_[proba.argmax(axis=1)]
-
-    @available_if(_final_has("predict_proba"))
-    def predict_proba(self, X):
-        """Predict class probabilities.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        proba : ndarray of shape (n_samples, n_classes)
-        """
-        if self.combine == "stack":
-            X_meta = self._final_input(X)
-            return class_proba(self.final_estimator_, X_meta, self.classes_)
-        X = self._checked(X)
-        if self.combine == "best":
-            return self._student_proba(X, self.best_index_)
-        return self._calibration.mean(lambda i: self._ask(self.estimators_, i, X))
-
-    @available_if(_final_has("predict_proba"))
-    def predict_log_proba(self, X):
-        """Predict logarithms of class probabilities.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        log_proba : ndarray of shape (n_samples, n_classes)
-        """
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
-
-    @available_if(_final_has("decision_function"))
-    def decision_function(self, X):
-        """Decision values of the final estimator, or of the best student.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
-        """
-        if self.combine == "stack":
-            X_meta = self._final_input(X)
-            decision = self.final_estimator_.decision_function(X_meta)
-            return self._of_all_classes(decision)
-        X = self._checked(X)
-        best = self.estimators_[self.best_index_]
-        return best.decision_function(self._seen(X, self.best_index_))
-
-    def _of_all_classes(self, decision):
-        """Decision values of a final estimator that may have seen some classes only."""
-        known = self.final_estimator_.classes_
-        if len(known) == len(self.classes_):
-            return decision
-        if decision.ndim == 1:
-            decision = np.column_stack([-decision, decision])
-        every = np.full((len(decision), len(self.classes_)), np.finfo(np.float64).min)
-        every[:, np.searchsorted(self.classes_, known)] = decision
-        return every
-
-    def score(self, X, y, sample_weight=None):
-        """Return the mean accuracy of `predict` on the given rows.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-
-        y : array-like of shape (n_samples,)
-            True labels.
-
-        sample_weight : array-like of shape (n_samples,), default=None
-
-        Returns
-        -------
-        score : float
-        """
-        return super().score(X, y, sample_weight)
+        return self._vote(self._checked(X))
 
     # tags, routing, representation
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = []  # probabilities are float64
+        tags.transformer_tags.preserves_dtype = []  # answers are float64
         return tags
 
     def get_metadata_routing(self):
@@ -950,7 +551,7 @@ class CooperativeDistiller(
         # names of parameters: no member can have them
         router.add(
             # others than splitters request nothing, and an iterable must not be spent
-            cv=self.cv if hasattr(self.cv, "split") else StratifiedKFold(),
+            cv=self.cv if hasattr(self.cv, "split") else self._default_splitter(),
             method_mapping=MethodMapping().add(caller="fit", callee="split"),
         )
         router.add(

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import check_random_state
+from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
@@ -34,12 +34,11 @@ from sklearn_coopkd._containers import (
     row_keys,
     take_rows,
 )
-from sklearn_coopkd._deficiency import deficient_rows
+from sklearn_coopkd._deficiency import clearly_better, deficient_rows
 from sklearn_coopkd._fitting import (
     MAX_SEED,
     Fitted,
     MemberFailure,
-    constant_answer,
     fit_and_answer,
     make_member,
 )
@@ -53,12 +52,8 @@ from sklearn_coopkd._lessons import (
     seen_keys,
 )
 from sklearn_coopkd._reports import join_reports
-from sklearn_coopkd._responses import (
-    Responder,
-    calibrated,
-    correct_rows,
-    fit_temperatures,
-)
+from sklearn_coopkd._responses import predicts_numbers
+from sklearn_coopkd._tasks import Classification, Regression, Task
 from sklearn_coopkd._transport import (
     Lessons,
     as_lesson,
@@ -86,12 +81,12 @@ def make_lessons(
 
     Parameters
     ----------
-    teacher : classifier
+    teacher : classifier or regressor
         Fitted anew on parts of X, y, so that it has not seen the rows that it
         teaches. A model that has not seen them anyway, one from another site, is
         wrapped in :class:`sklearn.frozen.FrozenEstimator` and asked as it is.
 
-    student : classifier
+    student : classifier or regressor
         A fitted model from elsewhere that has not seen X, asked as it is. One that
         is not fitted lives here: it is fitted on parts of X, y as the teacher. One
         that was fitted with X gets nearly all of it right, and learns nothing.
@@ -123,7 +118,8 @@ def make_lessons(
     -------
     lessons : Lessons
         One pseudo-sample for each row that the student needs help with, the teacher
-        gets right, and the generator could move; no copy of a row of X, unless the
+        gets right (a regressor: as in :class:`CooperativeDistillerRegressor`), and the
+        generator could move; no copy of a row of X, unless the
         generator is meant to hand over rows.
 
     Raises
@@ -171,37 +167,38 @@ def make_lessons(
         },
         "make_lessons",
     )
-    X, y, weight = _checked(X, y, sample_weight)
-    for role, model in (("teacher", teacher), ("student", student)):
-        _check_model(model, role, y)
+    of_numbers = _predict_numbers(teacher=teacher, student=student)
+    X, y, weight = _checked(X, y, sample_weight, of_numbers)
+    if not of_numbers:
+        for role, model in (("teacher", teacher), ("student", student)):
+            _check_labels(model, role, y)
     seed = int(check_random_state(random_state).randint(MAX_SEED))
     generator = QuintessentialGenerator() if generator is None else clone(generator)
     ids = _source_ids(X)
     taught = _Taught(_fitting(lessons, X, y), ids)
-    classes = np.unique(
-        np.concatenate(
-            [y, *(getattr(m, "classes_", y[:0]) for m in (teacher, student))]
-        )
-    )
+    task: Task = Regression()
+    if not of_numbers:
+        known = [getattr(model, "classes_", y[:0]) for model in (teacher, student)]
+        task = Classification(np.unique(np.concatenate([y, *known])))
     fold = place_folds(y, cv)
-    y_idx = np.searchsorted(classes, y)
-    data = (X, y, classes, weight)
+    data = (X, y, task, weight)
     teachers = _answering(teacher, "teacher", data, fold, taught, seed)
     if not isinstance(student, FrozenEstimator) and _is_fitted(student):
         student = FrozenEstimator(student)
     students = _answering(student, "student", data, fold, taught, seed)
 
-    proba = np.zeros((2, len(y), len(classes)))
+    answers = np.zeros((2, len(y), task.n_outputs))
     for k, models in enumerate((teachers, students)):
         for part, fitted in models:
-            proba[k, part] = fitted.answers(part)
-    comparable = calibrated(proba, fit_temperatures(proba, y_idx, weight))
-    confidence = comparable[:, np.arange(len(y_idx)), y_idx]
-    wanted = deficient_rows(proba, confidence, y_idx, deficiency)[1]
+            answers[k, part] = fitted.answers(part)
+    assessed = task.assess(answers, task.truth(y), weight)
+    wanted = deficient_rows(assessed.right, assessed.confidence, deficiency)[1]
     if weight is not None:  # a row without weight is as good as absent
         wanted &= weight > 0
     deficient = int(wanted.sum())
-    wanted &= correct_rows(proba[:1], y_idx)[0]
+    wanted &= assessed.right[0]
+    if of_numbers:  # who is right may be so by a hair
+        wanted &= clearly_better(*assessed.confidence)
 
     made, sources = [], []
     for part, fitted in teachers:
@@ -215,7 +212,7 @@ def make_lessons(
             pool = pool[weight[pool] > 0]
         samples = make_samples(
             generator,
-            Responder(fitted.model, classes),
+            fitted.responder(task),
             *(take_rows(X, rows), y[rows]),
             *(take_rows(X, pool), y[pool]),
             seed,
@@ -264,7 +261,7 @@ def learn(
 
     Parameters
     ----------
-    student : classifier
+    student : classifier or regressor
         Not changed; fitted or not.
 
     X : container of shape (n_samples, n_features)
@@ -287,7 +284,7 @@ def learn(
 
     Returns
     -------
-    student : classifier
+    student : classifier or regressor
         A fitted clone; a constant answer if there is one class only, here and in the
         lessons.
 
@@ -313,13 +310,13 @@ def learn(
         },
         "learn",
     )
-    X, y, weight = _checked(X, y, sample_weight)
+    of_numbers = _predict_numbers(student=student)
+    X, y, weight = _checked(X, y, sample_weight, of_numbers)
     if isinstance(student, FrozenEstimator):
         raise ValueError(
             "`student` must be an estimator that can be fitted again; got a "
             "FrozenEstimator. Give the estimator inside, `student.estimator`."
         )
-    _check_classifier(student, "student")
     found = _fitting(lessons, X, y)
     if not found:
         raise ValueError(
@@ -330,21 +327,27 @@ def learn(
     if lesson is not None:
         lesson = replace(lesson, weight=pseudo_weight * lesson.weight)
     known = y if lesson is None else np.concatenate([y, lesson.y])
-    classes = np.unique(known)
-    if len(classes) < 2:
-        return constant_answer(known)  # as of a site with one class in `fit`
+    task: Task = Regression()
+    if not of_numbers:
+        task = Classification(np.unique(known))
+        if task.n_outputs < 2:
+            return task.constant(known)  # as of a site with one class in `fit`
     rng = check_random_state(random_state)
     params = {} if weight is None else {"sample_weight": weight}
     member = make_member("student", student, params, int(rng.randint(MAX_SEED)))
-    data = (X, y, classes, weight)
+    data = (X, y, task, weight)
     return _fitted(member, data, np.arange(len(y)), [], lesson).model
 
 
-def _checked(X, y, sample_weight):
+def _checked(X, y, sample_weight, of_numbers):
     """The owner's rows, labels and weights; see the errors of `make_lessons`."""
     X = as_table(X)
-    check_classification_targets(y)
-    y = column_or_1d(y)
+    if of_numbers:
+        y = column_or_1d(y, dtype=np.float64)
+        assert_all_finite(y, input_name="y")
+    else:
+        check_classification_targets(y)
+        y = column_or_1d(y)
     if len(y) != n_rows(X):
         raise ValueError(
             f"`y` must have shape (n_samples,) = ({n_rows(X)},); got {y.shape}. Give "
@@ -361,17 +364,21 @@ def _checked(X, y, sample_weight):
     return X, y, sample_weight
 
 
-def _check_classifier(model, role):
-    if not is_classifier(model):
-        raise ValueError(
-            f"`{role}` must be a classifier; got {type(model).__name__}. Give an "
-            "estimator of scikit-learn's kind, fitted or not."
-        )
+def _predict_numbers(**models):
+    """Whether all models are regressors; raises ValueError unless all are of a kind."""
+    of_numbers = [predicts_numbers(model) for model in models.values()]
+    for role, model in models.items():
+        if not all(of_numbers) and not is_classifier(model):
+            raise ValueError(
+                f"`{role}` must be a classifier, or a regressor among regressors; got "
+                f"{type(model).__name__}. Give an estimator of scikit-learn's kind, "
+                "fitted or not."
+            )
+    return all(of_numbers)
 
 
-def _check_model(model, role, y):
-    """Raise unless a model is a classifier of labels such as y."""
-    _check_classifier(model, role)
+def _check_labels(model, role, y):
+    """Raise unless the classes of a model are labels such as y."""
     # of a meta-estimator that is not fitted, the property raises
     if _is_fitted(model) and hasattr(model, "classes_"):
         check_same_labels(y, model.classes_, "`y`", f"`{role}.classes_`")

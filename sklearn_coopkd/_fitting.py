@@ -9,8 +9,12 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import StackingClassifier, VotingClassifier
+from sklearn.ensemble import (
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.metadata_routing import MetadataRouter
@@ -18,9 +22,11 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from sklearn_coopkd._compat import BaseSearchCV, index_params, routing_enabled
 from sklearn_coopkd._containers import concat_rows, take_columns, take_rows
-from sklearn_coopkd._lessons import Lesson, spread, spread_labels
+from sklearn_coopkd._lessons import Lesson
 from sklearn_coopkd._responses import Responder
+from sklearn_coopkd._tasks import Task
 
+_ENSEMBLES = VotingClassifier, StackingClassifier, VotingRegressor, StackingRegressor
 MAX_SEED = np.iinfo(np.int32).max
 
 
@@ -46,21 +52,19 @@ class Fitted:
 
     model: Any
     rows: np.ndarray  # (n_asked,) ascending
-    proba: np.ndarray  # (n_asked, n_classes)
+    recorded: np.ndarray  # (n_asked, n_outputs)
     lesson: Lesson | None = None  # all pseudo-samples it was fitted with
     columns: np.ndarray | None = None  # mask of the columns it sees; None: all
-    # (n_samples, n_classes) what it was told of its rows, NaN of others; None: labels
+    # (n_samples, n_outputs) what it was told of its rows, NaN of others; None: labels
     soft_labels: np.ndarray | None = None
 
     def answers(self, rows: np.ndarray) -> np.ndarray:
         """Its answers about some of these rows."""
-        return self.proba[np.searchsorted(self.rows, rows)]
+        return self.recorded[np.searchsorted(self.rows, rows)]
 
-    def responder(
-        self, classes: np.ndarray, recorded: np.ndarray | None = None
-    ) -> Responder:
+    def responder(self, task: Task, recorded: np.ndarray | None = None) -> Responder:
         """The model as generators and scorers see it."""
-        return Responder(self.model, classes, recorded, self.columns)
+        return task.responder(self.model, recorded, self.columns)
 
 
 @dataclass(frozen=True)
@@ -153,13 +157,16 @@ def check_no_metadata(members: list[Member]) -> None:
             )
 
 
-def learns_shares(member: Member) -> bool:
-    """Whether the rows of a soft target mean their weights to a member.
+def learns_answers(member: Member, task: Task) -> bool:
+    """Whether a member can be taught answers in place of labels.
 
-    A search validates inside its `fit`, and balanced classes are counted, where a row
-    of little weight is as good as any other; a wrapper may take weights for a model
-    that takes none.
+    Numbers anyone can learn. Of classes each is a row with the weight of its share, and
+    that must mean something to a member. A search validates inside its `fit`, and
+    balanced classes are counted, where a row of little weight is as good as any other;
+    a wrapper may take weights for a model that takes none.
     """
+    if not task.is_classification:
+        return True
     estimator = member.estimator
     while getattr(estimator, "steps", None):
         estimator = estimator.steps[-1][1]
@@ -172,11 +179,6 @@ def learns_shares(member: Member) -> bool:
         key.endswith("class_weight") and isinstance(value, str)
         for key, value in estimator.get_params().items()
     )
-
-
-def constant_answer(labels: np.ndarray) -> DummyClassifier:
-    """The model of a site, or of a fold, with rows of one class."""
-    return DummyClassifier(strategy="prior").fit(np.zeros((len(labels), 1)), labels)
 
 
 def seeded(estimator: Any, seed: int) -> Any:
@@ -203,7 +205,7 @@ def weight_keyword(estimator: Any) -> str | None:
         return None if inner is None else f"{last}__{inner}"
     if isinstance(estimator, BaseSearchCV):
         inside = [estimator.estimator]
-    elif isinstance(estimator, (VotingClassifier, StackingClassifier)):
+    elif isinstance(estimator, _ENSEMBLES):
         inside = [e for _, e in estimator.estimators if not isinstance(e, str)]
     else:
         return None
@@ -217,33 +219,34 @@ def fit_and_answer(member, data, rows, asked, lesson, soft_labels=None):
     `asked` is a list of arrays of rows, asked about one array at a time; `soft_labels`
     has one row for each of `rows`, None: their labels are all.
     """
-    X, _, classes, _ = data
+    X, _, task, _ = data
     try:
         if member.is_frozen:
             model = member.estimator
         else:
             model = _fit(member, data, rows, lesson, soft_labels)
-        responder = Responder(model, classes, None, member.columns)
-        answers = [responder.predict_proba(take_rows(X, part)) for part in asked]
-        _check_finite(model, answers)
+        responder = task.responder(model, None, member.columns)
+        answers = [responder.answers(take_rows(X, part)) for part in asked]
+        for of_part in answers:
+            task.check_answers(model, of_part)
         if not member.is_frozen and not len(rows) and lesson is None:
-            answers = [np.zeros_like(proba) for proba in answers]  # right about nothing
+            answers = [np.zeros_like(one) for one in answers]  # right about nothing
     except Exception as error:
         return _failure(member.name, error)
     rows = np.concatenate([np.empty(0, dtype=np.intp), *asked])
     order = np.argsort(rows, kind="stable")
-    proba = np.concatenate([np.empty((0, len(classes))), *answers])[order]
-    return Fitted(model, rows[order], proba, lesson, member.columns)
+    every = np.concatenate([np.empty((0, task.n_outputs)), *answers])[order]
+    return Fitted(model, rows[order], every, lesson, member.columns)
 
 
-def ask(name, responder, X):
+def ask(name, responder, task, X):
     """What a fitted member answers about rows that nobody has; or its failure."""
     try:
-        proba = responder.predict_proba(X)
-        _check_finite(responder.estimator, [proba])
+        answers = responder.answers(X)
+        task.check_answers(responder.estimator, answers)
     except Exception as error:
         return _failure(name, error)
-    return proba
+    return answers
 
 
 def _failure(name, error):
@@ -255,39 +258,19 @@ def _failure(name, error):
     return MemberFailure(name, error)
 
 
-def _check_finite(model, answers):
-    """Raise if a model answers with NaN or infinity."""
-    for proba in answers:
-        is_bad = ~np.isfinite(proba).all(axis=1)
-        if is_bad.any():
-            raise ValueError(
-                f"{type(model).__name__} must answer with finite numbers; got "
-                f"{proba[is_bad.argmax()].tolist()} as probabilities of a row. Scale "
-                "the columns, or leave the estimator out."
-            )
-        is_none = (proba < -1e-6).any(axis=1) | (proba.sum(axis=1) > 1 + 1e-3)
-        if is_none.any():
-            raise ValueError(
-                f"{type(model).__name__} must answer with probabilities that add up to "
-                f"1; got {proba[is_none.argmax()].tolist()} for a row. Mend its "
-                "`predict_proba`, or leave the estimator out."
-            )
-
-
 def _fit(member, data, rows, lesson, soft_labels):
-    X, y, classes, sample_weight = data
+    X, y, task, sample_weight = data
     if lesson is not None and lesson.target is not None:
-        lesson = spread(lesson, classes)
+        lesson = task.as_rows(lesson)
     known = y[rows] if lesson is None else np.concatenate([y[rows], lesson.y])
-    if len(np.unique(known)) < min(2, len(classes)):
-        # Few classifiers accept a single class, which only this subset has; a model
-        # without any rows knows nothing.
-        return constant_answer(known if len(known) else classes)
+    constant = task.stand_in(known)
+    if constant is not None:
+        return constant
     y_fit, weight = y[rows], np.ones(len(rows))
     if sample_weight is not None and member.uses_sample_weight:
         weight = sample_weight[rows]
     if soft_labels is not None:
-        row, y_fit, weight = spread_labels(soft_labels, y_fit, weight, classes)
+        row, y_fit, weight = task.spread(soft_labels, y_fit, weight)
         rows = rows[row]
     parts, origin = [take_rows(X, rows)], rows
     if lesson is not None:

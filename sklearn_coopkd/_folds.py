@@ -55,13 +55,14 @@ class Folds:
         return found
 
 
-def check_splitter(cv: Any, y: np.ndarray | None = None) -> Any:
-    """The splitter that `cv` stands for; None: three stratified folds.
+def check_splitter(cv: Any, y: np.ndarray, is_classification: bool) -> Any:
+    """The splitter that `cv` stands for; None: three folds, of labels stratified.
 
     Raises
     ------
     ValueError
-        If `cv` is a string, or has more folds than the largest class has rows.
+        If `cv` is a string, or has more folds than there are rows, or than the largest
+        class has.
     """
     if isinstance(cv, str):
         raise ValueError(
@@ -69,8 +70,8 @@ def check_splitter(cv: Any, y: np.ndarray | None = None) -> Any:
             "that are fitted already, wrap them in FrozenEstimator."
         )
     cv = 3 if cv is None else cv
-    splitter = check_cv(cv, y, classifier=True)
-    if y is not None and isinstance(cv, Integral):
+    splitter = check_cv(cv, y, classifier=is_classification)
+    if isinstance(cv, Integral) and is_classification:
         largest = np.unique(y, return_counts=True)[1].max()
         if cv > largest:
             raise ValueError(
@@ -88,6 +89,7 @@ def make_folds(
     cv: Any,
     sites: Sites,
     validation: str | float | None,
+    is_classification: bool,
     split_params: dict[str, Any],
     seed: int,
 ) -> Folds:
@@ -108,6 +110,9 @@ def make_folds(
     validation : {"cross-fit"}, float or None
         See `CooperativeDistiller`.
 
+    is_classification : bool
+        Whether y holds labels.
+
     split_params : dict
         Metadata for `split`: `groups`.
 
@@ -118,7 +123,7 @@ def make_folds(
     -------
     folds : Folds
     """
-    splitter = check_splitter(cv, y)
+    splitter = check_splitter(cv, y, is_classification)
     if sites.n_places > 1 and (cv is None or isinstance(cv, Integral)):
         if split_params.get("groups") is not None:
             raise ValueError(
@@ -141,7 +146,8 @@ def make_folds(
             # a site that cannot spare a row, or a group, holds none out
             if sites.n_places > 1 and not 1 <= np.ceil(size * n_parts) < n_parts:
                 continue
-            held_out[rows] = _hold_out(splitter, y[rows], size, of_rows, seed)
+            labels = y[rows] if is_classification else np.zeros(len(rows))
+            held_out[rows] = _hold_out(splitter, labels, size, of_rows, seed)
         if not held_out.any():
             raise ValueError(
                 f"`validation`={validation} finds no site that could set aside a row, "
@@ -158,7 +164,9 @@ def make_folds(
         test[:-1] &= ~held_out
         train[-1], test[-1] = ~held_out, held_out
         root = (len(splits),)
-        if len(np.unique(y[~held_out])) < min(2, len(np.unique(y))):
+        if is_classification and len(np.unique(y[~held_out])) < min(
+            2, len(np.unique(y))
+        ):
             raise ValueError(
                 f"`validation`={validation} leaves one class to train on. Lower it, or "
                 "use validation='cross-fit'."
@@ -202,7 +210,7 @@ def warn_of_members_without_rows(
 
 
 def place_folds(y: np.ndarray, n_folds: int) -> np.ndarray:
-    """A fold for each row of one place: the rows of a class are dealt out in turn."""
+    """A fold for each row of one place: rows in the order of y, dealt out in turn."""
     fold = np.empty(len(y), dtype=np.intp)
     fold[np.argsort(y, kind="stable")] = np.arange(len(y)) % n_folds
     return fold

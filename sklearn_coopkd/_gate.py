@@ -12,11 +12,6 @@ import numpy as np
 from sklearn_coopkd._fitting import Fitted
 from sklearn_coopkd._folds import Exclusion
 from sklearn_coopkd._problem import Problem
-from sklearn_coopkd._responses import (
-    apply_temperature,
-    correct_rows,
-    fit_temperature,
-)
 
 # Standard errors by which the right answers must rise on one table: without them more
 # students come out worse on new rows.
@@ -66,26 +61,20 @@ def mean_scores(
     for j in range(len(scores) if parts else 0):
         answers = [models[exclusion][j].answers(here) for exclusion, here in parts]
         if problem.sites.n_places > 1:
-            answers = _calibrated(problem, answers, [here for _, here in parts])
+            every = np.concatenate([here for _, here in parts])
+            answers = problem.task.calibrate(
+                answers, problem.truth[every], problem.weights(every)
+            )
         of_parts = [
-            _score(problem, models[exclusion][j], here, proba)
-            for (exclusion, here), proba in zip(parts, answers)
+            _score(problem, models[exclusion][j], here, given)
+            for (exclusion, here), given in zip(parts, answers)
         ]
         scores[j] = np.average(of_parts, weights=weights)
     return scores
 
 
-def _calibrated(problem, answers, rows):
-    """Answers about several sets of rows, at one common temperature."""
-    every = np.concatenate(rows)
-    temperature = fit_temperature(
-        np.concatenate(answers), problem.y_idx[every], problem.weights(every)
-    )
-    return [apply_temperature(proba, temperature) for proba in answers]
-
-
-def _score(problem, fitted, rows, proba):
-    return problem.scorer(fitted.responder(problem.classes, proba), rows)
+def _score(problem, fitted, rows, answers):
+    return problem.scorer(fitted.responder(problem.task, answers), rows)
 
 
 def harmed(problem: Problem, before: Models, after: Models) -> np.ndarray:
@@ -113,23 +102,21 @@ def harmed(problem: Problem, before: Models, after: Models) -> np.ndarray:
     -------
     harmed : ndarray of shape (n_members,), dtype=bool
     """
-    owns = problem.sites.owns
-    knows = np.array(
-        [np.isin(np.arange(len(problem.classes)), problem.y_idx[own]) for own in owns]
-    )
+    owns, truth = problem.sites.owns, problem.truth
     # sums over all, own and other rows
     gained, weight = np.zeros((2, 3, len(owns)))
     change_of_row = np.zeros(owns.shape)
     for base, fold in problem.folds.gates.items():
         rows = np.flatnonzero(problem.folds.test[fold])
-        y_idx, of_row = problem.y_idx[rows], problem.weights(rows)
+        of_row = problem.weights(rows)
         for j, pair in enumerate(zip(before[base], after[base])):
-            proba = np.array([fitted.answers(rows) for fitted in pair])
-            was_right, is_right = correct_rows(proba, y_idx)
+            answers = np.array([fitted.answers(rows) for fitted in pair])
+            was_good, is_good = problem.task.goodness(answers, truth[rows], of_row)
             own = owns[j, rows]
-            counts_at_home = own & knows[j, proba.argmax(axis=2)].all(axis=0)
+            is_familiar = problem.task.is_familiar(answers, truth[owns[j]])
+            counts_at_home = own & is_familiar.all(axis=0)
             everyone = np.ones_like(own)
-            change = (is_right * 1.0 - was_right) * of_row
+            change = (is_good - was_good) * of_row
             gained[:, j] += np.array([everyone, counts_at_home, ~own]) @ change
             change_of_row[j, rows] += change  # several folds may judge a row
             weight[:, j] += np.array([everyone, own, ~own]) @ of_row

@@ -12,7 +12,7 @@ from sklearn_coopkd._containers import concat_rows, take_rows
 from sklearn_coopkd._fitting import Fitted, ask
 from sklearn_coopkd._lessons import Samples, make_samples
 from sklearn_coopkd._problem import Problem
-from sklearn_coopkd._soft_labels import LabelPool
+from sklearn_coopkd._soft_labels import LabelPool, LinearLabelPool
 
 
 @dataclass(frozen=True)
@@ -40,18 +40,26 @@ def generate(
 ) -> dict[tuple, Samples]:
     """Let each teacher make its samples."""
     results = parallel(
-        delayed(make_samples)(
+        delayed(_make)(
+            problem.task if problem.soft_targets and not call.asked else None,
             problem.generator,
-            call.teacher.responder(problem.classes),
+            call.teacher.responder(problem.task),
             *(take_rows(problem.X, call.sources), problem.y[call.sources]),
             *(take_rows(problem.X, call.pool), problem.y[call.pool]),
             problem.seed,
             call.teacher.columns,
-            problem.soft_targets and not call.asked,
         )
         for call in calls.values()
     )
     return dict(zip(calls, results))
+
+
+def _make(task, generator, teacher, X, y, *rest):
+    """Samples; with a task also what their teacher answers about them."""
+    samples = make_samples(generator, teacher, X, y, *rest)
+    if task is None:
+        return samples
+    return replace(samples, target=task.teachers_targets(teacher, samples, y))
 
 
 def ask_about(
@@ -80,7 +88,7 @@ def ask_about(
 
     Returns
     -------
-    answers : dict of ndarray of shape (n_asked, n_successes, n_classes)
+    answers : dict of ndarray of shape (n_asked, n_successes, n_outputs)
         Of each call that asks. Each model is asked once, about what all teachers have
         made.
     """
@@ -93,13 +101,13 @@ def ask_about(
     for keys in groups.values():
         X = concat_rows([take_rows(samples[key].X, taught[key]) for key in keys])
         for name, fitted in zip(names, calls[keys[0]].asked):
-            jobs.append((name, fitted.responder(problem.classes), X))
+            jobs.append((name, fitted.responder(problem.task), problem.task, X))
     results = iter(run(ask, jobs))
     answers: dict[tuple, np.ndarray] = {}
     for keys in groups.values():
-        proba = np.array([next(results) for _ in calls[keys[0]].asked])
+        of_all = np.array([next(results) for _ in calls[keys[0]].asked])
         ends = np.cumsum([len(taught[key]) for key in keys])
-        answers.update(zip(keys, np.split(proba, ends[:-1], axis=1)))
+        answers.update(zip(keys, np.split(of_all, ends[:-1], axis=1)))
     return answers
 
 
@@ -108,10 +116,10 @@ def labelled(
     samples: Samples,
     sources: np.ndarray,
     answers: np.ndarray,
-    pool: LabelPool,
+    pool: LabelPool | LinearLabelPool,
 ) -> Samples:
     """Samples with the soft labels that a pool makes of what the members say."""
     taught = np.flatnonzero(samples.success)
-    target = np.zeros((len(sources), len(problem.classes)))
-    target[taught] = pool.soft_labels(answers, problem.y_idx[sources[taught]])
+    target = np.zeros((len(sources), problem.task.n_outputs))
+    target[taught] = pool.soft_labels(answers, problem.truth[sources[taught]])
     return replace(samples, target=target)

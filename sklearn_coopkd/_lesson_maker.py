@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sklearn_coopkd._containers import concat_rows, take_rows
-from sklearn_coopkd._fitting import Member, learns_shares
+from sklearn_coopkd._fitting import Member, learns_answers
 from sklearn_coopkd._folds import Exclusion
 from sklearn_coopkd._generation import Batch
 from sklearn_coopkd._lessons import (
@@ -71,7 +71,7 @@ class LessonMaker:
                 parts.append(take_rows(samples.X, at))
                 teachers.append(np.full(len(at), batch.teacher))
                 origins.append(batch.sources[at])
-                if samples.target is not None and learns_shares(member):
+                if samples.target is not None and learns_answers(member, problem.task):
                     targets.append(samples.target[at])
         # with a gate the judged lessons count
         is_counted = base in (problem.folds.gates or {problem.folds.root})

@@ -42,7 +42,7 @@ class Lesson:
     teacher: np.ndarray  # position of the member that made it
     source: np.ndarray  # row it was made from
     round: np.ndarray
-    # (n_samples, n_classes) soft label of each; None: the label is all
+    # (n_samples, n_outputs) soft label of each; None: the label is all
     target: np.ndarray | None = None
 
 
@@ -55,7 +55,7 @@ class Samples:
     report: dict[str, float]
     # (n_sources,) the teacher's probability of the source's class; NaN: not asked
     proba: np.ndarray
-    # (n_sources, n_classes) soft label of each success; None: the label is all
+    # (n_sources, n_outputs) soft label of each success; None: the label is all
     target: np.ndarray | None = None
 
 
@@ -68,15 +68,12 @@ def make_samples(
     y_pool: np.ndarray,
     seed: int,
     columns: np.ndarray | None = None,
-    soft_targets: bool = False,
 ) -> Samples:
     """Let a teacher make a pseudo-sample from each row of X.
 
     Of a teacher that sees some columns only (mask `columns`), the others stay: a
     generator with the parameter `immutable_features` is told so, and of what any makes
-    they are put back, which its teacher does not notice. With `soft_targets` it is
-    asked once more, about all that succeeded; not if there are two classes and the
-    generator has said how sure the teacher is of one of them.
+    they are put back, which its teacher does not notice.
 
     Raises
     ------
@@ -96,27 +93,11 @@ def make_samples(
             raise
         # this teacher sees nothing that could; others may teach the rows
         nothing = np.zeros(len(y), dtype=bool)
-        samples = Samples(X, nothing, {}, np.full(len(y), np.nan))
-    else:
-        samples = _checked(made, X, type(generator).__name__)
-        if columns is not None:
-            samples = _restored(samples, X, columns)
-    if not soft_targets:
-        return samples
-    is_label = teacher.classes_ == y[:, None]
-    target = np.zeros(is_label.shape)
-    taught = np.flatnonzero(samples.success)
-    own = samples.proba[taught][:, None]
-    of_two = target.shape[1] == 2 and getattr(teacher, "is_complete", False)
-    if of_two and np.isfinite(own).all():
-        target[taught] = np.where(is_label[taught], own, 1 - own)
-    else:
-        target[taught] = teacher.predict_proba(take_rows(samples.X, taught))
-    # a teacher that is wrong about what was made (not every generator asks) can only
-    # say what its source row is
-    is_wrong = target.argmax(axis=1) != is_label.argmax(axis=1)
-    target[is_wrong] = is_label[is_wrong]
-    return replace(samples, target=target)
+        return Samples(X, nothing, {}, np.full(len(y), np.nan))
+    samples = _checked(made, X, type(generator).__name__)
+    if columns is not None:
+        samples = _restored(samples, X, columns)
+    return samples
 
 
 def _restored(samples: Samples, X: Any, columns: np.ndarray) -> Samples:

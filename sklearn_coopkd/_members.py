@@ -1,7 +1,7 @@
 """Ready-made members for the command line and the benchmarks.
 
-Each is a classifier behind the same preprocessing, built from scikit-learn parts, so
-that it takes any table: numbers, categories, missing cells.
+Each is a classifier, or a regressor, behind the same preprocessing, built from
+scikit-learn parts, so that it takes any table: numbers, categories, missing cells.
 """
 
 from __future__ import annotations
@@ -11,21 +11,24 @@ from typing import Any
 
 import numpy as np
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import make_column_transformer
+from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.ensemble import (
     ExtraTreesClassifier,
+    ExtraTreesRegressor,
     HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
     RandomForestClassifier,
+    RandomForestRegressor,
 )
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.neural_network import MLPClassifier
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.svm import SVC
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.svm import SVC, SVR
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 MEMBERS: dict[str, Callable[[], Any]] = {
     "logistic": lambda: LogisticRegression(max_iter=1000),
@@ -39,10 +42,25 @@ MEMBERS: dict[str, Callable[[], Any]] = {
     "mlp": lambda: MLPClassifier(max_iter=500, early_stopping=True),
 }
 DEFAULT_MEMBERS = ("logistic", "tree", "forest", "neighbors", "bayes")
+REGRESSORS: dict[str, Callable[[], Any]] = {
+    "ridge": lambda: RidgeCV(np.logspace(-3, 3, 7)),
+    "tree": lambda: DecisionTreeRegressor(),
+    "forest": lambda: RandomForestRegressor(),
+    "neighbors": lambda: KNeighborsRegressor(),
+    "boosting": lambda: HistGradientBoostingRegressor(),
+    "extra_trees": lambda: ExtraTreesRegressor(),
+    # of a y of any unit
+    "svm": lambda: _scaled(SVR()),
+    "mlp": lambda: _scaled(MLPRegressor(max_iter=500, early_stopping=True)),
+}
+DEFAULT_REGRESSORS = ("ridge", "tree", "forest", "neighbors")
 
 
 def make_members(
-    X: Any, names: Sequence[str] = DEFAULT_MEMBERS, random_state: int = 0
+    X: Any,
+    names: Sequence[str] = DEFAULT_MEMBERS,
+    random_state: int = 0,
+    known: dict[str, Callable[[], Any]] = MEMBERS,
 ) -> list:
     """Named pipelines for the columns of X.
 
@@ -52,10 +70,13 @@ def make_members(
         Columns that hold numbers are imputed and scaled, others one-hot encoded.
 
     names : sequence of str
-        Keys of `MEMBERS`.
+        Keys of `known`.
 
     random_state : int, default=0
         Seed of each member that takes one.
+
+    known : dict, default=MEMBERS
+        `MEMBERS` or `REGRESSORS`.
 
     Returns
     -------
@@ -66,19 +87,24 @@ def make_members(
     ValueError
         If a name is unknown.
     """
-    unknown = [name for name in names if name not in MEMBERS]
+    unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(
             f"`names` has the unknown member {unknown[0]!r}; choose from "
-            f"{', '.join(MEMBERS)}."
+            f"{', '.join(known)}."
         )
     members = []
     for name in names:
-        classifier = MEMBERS[name]()
-        if "random_state" in classifier.get_params():
-            classifier.set_params(random_state=random_state)
-        members.append((name, make_pipeline(_preprocessor(X), classifier)))
+        model = known[name]()
+        for key in model.get_params():
+            if key == "random_state" or key.endswith("__random_state"):
+                model.set_params(**{key: random_state})
+        members.append((name, make_pipeline(_preprocessor(X), model)))
     return members
+
+
+def _scaled(regressor: Any) -> Any:
+    return TransformedTargetRegressor(regressor, transformer=StandardScaler())
 
 
 def _preprocessor(X: Any) -> Any:

@@ -11,8 +11,7 @@ import numpy as np
 
 from sklearn_coopkd._deficiency import clearly_better, deficient_rows
 from sklearn_coopkd._problem import Problem
-from sklearn_coopkd._responses import calibrated, correct_rows, fit_temperatures
-from sklearn_coopkd._soft_labels import LabelPool, fit_label_pool
+from sklearn_coopkd._soft_labels import LabelPool, LinearLabelPool
 
 
 @dataclass(frozen=True)
@@ -23,12 +22,12 @@ class Plan:
     deficient: np.ndarray  # (n_members, n_rows)
     assigned: np.ndarray  # (n_teachers, n_students, n_rows)
     # None: students learn labels, or, between places, what single teachers say
-    label_pool: LabelPool | None
-    soft_labels: np.ndarray | None  # (n_rows, n_classes), of that pool
+    label_pool: LabelPool | LinearLabelPool | None
+    soft_labels: np.ndarray | None  # (n_rows, n_outputs), of that pool
 
 
 def make_plan(
-    problem: Problem, learners: np.ndarray, rows: np.ndarray, proba: np.ndarray
+    problem: Problem, learners: np.ndarray, rows: np.ndarray, answers: np.ndarray
 ) -> Plan:
     """Decide from out-of-sample answers.
 
@@ -42,8 +41,8 @@ def make_plan(
     rows : ndarray of shape (n_rows,)
         The rows that members were asked about.
 
-    proba : ndarray of shape (n_members, n_rows, n_classes)
-        Their answers, for each row of models that were not fitted with it.
+    answers : ndarray of shape (n_members, n_rows, n_outputs)
+        For each row of models that were not fitted with it.
 
     Returns
     -------
@@ -58,33 +57,30 @@ def make_plan(
     """
     # a row without weight is as good as absent
     present = problem.weights(rows) > 0
-    rows, proba = rows[present], proba[:, present]
-    y_idx, weight = problem.y_idx[rows], problem.weights(rows)
-    temperatures = fit_temperatures(proba, y_idx, weight)
-    comparable = calibrated(proba, temperatures)
-    confidence = comparable[:, np.arange(len(rows)), y_idx]
-    deficient = deficient_rows(proba, confidence, y_idx, problem.deficiency)
+    rows, answers = rows[present], answers[:, present]
+    truth, weight = problem.truth[rows], problem.weights(rows)
+    task = problem.task
+    assessed = task.assess(answers, truth, weight)
+    right, confidence = assessed.right, assessed.confidence
+    deficient = deficient_rows(right, confidence, problem.deficiency)
     deficient &= learners[:, None]
     pool = soft_labels = None
     if problem.pools_answers and learners.any():
         # a frozen member may have been fitted with these very rows
-        pool = fit_label_pool(
-            comparable[learners], temperatures[learners], y_idx, weight
-        )
-        soft_labels = pool.soft_labels(proba[learners], y_idx)
-    qualified = correct_rows(proba, y_idx)
-    assigned = np.asarray(
-        problem.peer_selection.select(deficient, qualified, confidence)
-    )
-    expected = (len(proba), *deficient.shape)
+        pool = task.fit_label_pool(assessed, learners, truth, weight)
+        soft_labels = pool.soft_labels(answers[learners], truth)
+    assigned = np.asarray(problem.peer_selection.select(deficient, right, confidence))
+    expected = (len(answers), *deficient.shape)
     if assigned.shape != expected or assigned.dtype != bool:
         raise ValueError(
             "`peer_selection` must return a boolean array of shape (n_teachers, "
             f"n_students, n_rows) = {expected}; got shape {assigned.shape}, dtype "
             f"{assigned.dtype}."
         )
-    if problem.deficiency == "margin":
+    is_better = clearly_better(confidence[:, None], confidence[None])
+    if not task.is_classification:  # who is right may be so by a hair
+        assigned = assigned & is_better
+    elif problem.deficiency == "margin":
         # what a student gets right it learns of those alone that know it better
-        is_better = clearly_better(confidence[:, None], confidence[None])
-        assigned = assigned & (is_better | ~qualified[None])
+        assigned = assigned & (is_better | ~right[None])
     return Plan(rows, deficient, assigned, pool, soft_labels)

@@ -1,19 +1,25 @@
-"""The logarithmic opinion pool: the weighted geometric mean of several answers.
+"""Opinion pools: what several members say together, one weight for each.
 
-``p(k) ~ prod_i p_i(k) ** w_i``, one weight for each member, the same for all classes.
-Heskes, "Selecting Weighting Factors in Logarithmic Opinion Pools", NIPS 1997.
+Of probabilities the logarithmic pool, a weighted geometric mean,
+``p(k) ~ prod_i p_i(k) ** w_i``, with the same weights for all classes: Heskes,
+"Selecting Weighting Factors in Logarithmic Opinion Pools", NIPS 1997. Of numbers the
+linear one, with weights that are not negative: Breiman, "Stacked Regressions", Machine
+Learning 24, 1996.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import minimize, nnls
 from scipy.special import log_softmax
 
 from sklearn_coopkd._responses import PROBA_FLOOR
 
 # Penalty that holds a member's weight in the pool at one share, in units of log-loss
-# summed over rows: with few rows the pool is the plain geometric mean.
+# summed over rows (of numbers: of a normal distribution): with few rows the pool is the
+# plain mean.
 SHRINKAGE = 10.0
 
 
@@ -73,3 +79,48 @@ def log_pool(proba: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """
     log_proba = np.log(np.maximum(proba, PROBA_FLOOR))
     return log_softmax(np.tensordot(weights, log_proba, 1), axis=1)
+
+
+@dataclass(frozen=True)
+class LinearPool:
+    """A weighted sum of the members' predictions, as distances from a center."""
+
+    weights: np.ndarray  # (n_members,)
+    center: float
+
+    def __call__(self, predictions: np.ndarray) -> np.ndarray:
+        """Pooled predictions (n_rows,), of (n_members, n_rows)."""
+        return self.center + self.weights @ (predictions - self.center)
+
+
+def fit_linear_pool(
+    predictions: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None
+) -> LinearPool:
+    """Fit weights of the least squared error on rows that no member was fitted with.
+
+    Parameters
+    ----------
+    predictions : ndarray of shape (n_members, n_rows)
+
+    y : ndarray of shape (n_rows,)
+
+    sample_weight : ndarray of shape (n_rows,), default=None
+
+    Returns
+    -------
+    pool : LinearPool
+        Its center is the mean of y; its weights are not negative.
+    """
+    weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
+    share = np.full(len(predictions), 1.0 / len(predictions))
+    center = float(np.average(y, weights=weight))
+    error = np.average((y - share @ predictions) ** 2, weights=weight)
+    if not error > 0:
+        return LinearPool(share, center)
+    scale = np.sqrt(weight / (2 * error))
+    held = np.sqrt(SHRINKAGE) * np.eye(len(share))
+    found, _ = nnls(
+        np.vstack([(scale * (predictions - center)).T, held]),
+        np.concatenate([scale * (y - center), held @ share]),
+    )
+    return LinearPool(found, center)

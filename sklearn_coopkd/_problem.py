@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from sklearn_coopkd._folds import Folds
 from sklearn_coopkd._sites import Sites
+from sklearn_coopkd._tasks import Task
 
 
 @dataclass(frozen=True)
@@ -17,9 +19,8 @@ class Problem:
     """Everything the loop works on; never changed."""
 
     X: Any
-    y: np.ndarray  # original labels
-    y_idx: np.ndarray
-    classes: np.ndarray
+    y: np.ndarray  # as given
+    task: Task
     sample_weight: np.ndarray | None
     folds: Folds
     sites: Sites
@@ -35,6 +36,11 @@ class Problem:
     on_failure: str
     seed: int
     report: Callable[[str], None]
+
+    @cached_property
+    def truth(self) -> np.ndarray:
+        """What answers are held against."""
+        return self.task.truth(self.y)
 
     @property
     def pools_answers(self) -> bool:

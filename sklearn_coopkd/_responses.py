@@ -1,9 +1,9 @@
-"""What a fitted member answers: aligned class probabilities for any classifier.
+"""What a fitted member answers: aligned class probabilities, or numbers.
 
 Members differ: some offer `predict_proba`, some only `decision_function`, some only
 labels; a member trained on part of the rows may know fewer classes. Everything that
-compares members works on one matrix, `(n_rows, n_classes)` in the order of
-`classes`.
+compares members works on one matrix, `(n_rows, n_classes)` in the order of `classes`,
+or `(n_rows, 1)` of a regressor.
 """
 
 from __future__ import annotations
@@ -13,8 +13,18 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    RegressorMixin,
+    is_regressor,
+)
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
@@ -64,7 +74,9 @@ def class_proba(estimator: Any, X: Any, classes: np.ndarray) -> np.ndarray:
         return np.empty((0, len(classes)))
     method = response_method(estimator)
     known = np.asarray(getattr(estimator, "classes_", classes))
-    values = _forest_proba(estimator, X) if method == "predict_proba" else None
+    values = None
+    if method == "predict_proba":
+        values = _forest_mean(estimator, X, method)
     if values is None:
         values = np.asarray(getattr(estimator, method)(X))
     if method == "decision_function":
@@ -93,8 +105,34 @@ def class_proba(estimator: Any, X: Any, classes: np.ndarray) -> np.ndarray:
     return proba
 
 
-def _forest_proba(estimator: Any, X: Any) -> np.ndarray | None:
-    """What `predict_proba` of a forest, alone or in a Pipeline, returns for few rows.
+def predicts_numbers(model: Any) -> bool:
+    """Whether a model is a regressor, as it says itself."""
+    return hasattr(model, "__sklearn_tags__") and is_regressor(model)
+
+
+def numbers(estimator: Any, X: Any) -> np.ndarray:
+    """What a regressor predicts, as (n_rows, 1).
+
+    Raises
+    ------
+    ValueError
+        If it predicts anything but one number a row.
+    """
+    if n_rows(X) == 0:
+        return np.empty((0, 1))
+    values = _forest_mean(estimator, X, "predict")
+    if values is None:
+        values = np.asarray(estimator.predict(X), dtype=np.float64)
+    if values.size != n_rows(X):
+        raise ValueError(
+            f"{type(estimator).__name__}.predict must return one number per row of X, "
+            f"{n_rows(X)}; got shape {values.shape}."
+        )
+    return values.reshape(-1, 1)
+
+
+def _forest_mean(estimator: Any, X: Any, method: str) -> np.ndarray | None:
+    """What a method of a forest, alone or in a Pipeline, returns for few rows.
 
     A call of a forest costs several milliseconds whatever the number of rows; its
     trees, asked in the same order, give the same sum in a tenth of that. None for
@@ -103,7 +141,7 @@ def _forest_proba(estimator: Any, X: Any) -> np.ndarray | None:
     forest = estimator
     if type(estimator) is Pipeline:
         forest = estimator.steps[-1][1]
-    if type(forest) not in (RandomForestClassifier, ExtraTreesClassifier):
+    if type(forest) not in _FORESTS[method]:
         return None
     if n_rows(X) > MAX_FOREST_ROWS or forest.n_outputs_ != 1:
         return None
@@ -111,11 +149,18 @@ def _forest_proba(estimator: Any, X: Any) -> np.ndarray | None:
         X = estimator[:-1].transform(X)
     cells = _single_precision(forest, X)
     if cells is None:
-        return np.asarray(forest.predict_proba(X))
-    total = np.zeros((len(cells), forest.n_classes_))
+        return np.asarray(getattr(forest, method)(X))
+    width = getattr(forest, "n_classes_", 1)
+    total = np.zeros((len(cells), width))
     for tree in forest.estimators_:
-        total += tree.tree_.predict(cells)[:, : forest.n_classes_]
+        total += tree.tree_.predict(cells)[:, :width]
     return total / len(forest.estimators_)
+
+
+_FORESTS = {
+    "predict_proba": (RandomForestClassifier, ExtraTreesClassifier),
+    "predict": (RandomForestRegressor, ExtraTreesRegressor),
+}
 
 
 def _single_precision(forest: Any, X: Any) -> np.ndarray | None:
@@ -231,11 +276,21 @@ def fit_temperatures(
     return np.array([fit_temperature(one, y_idx, sample_weight) for one in proba])
 
 
-class Responder(ClassifierMixin, BaseEstimator):
-    """A fitted member seen through `class_proba`: every class, always probabilities.
+class Responder(BaseEstimator):
+    """A fitted member as generators and scorers see it; of two kinds, below.
 
-    This is what generators and scorers receive. Each call works on a copy of X, so a
-    member that writes into its input harms nobody.
+    Each call works on a copy of X, so a member that writes into its input harms nobody.
+    """
+
+    def _seen(self, X: Any) -> Any:
+        return copy_table(X) if self.columns is None else take_columns(X, self.columns)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+
+class ClassifierResponder(ClassifierMixin, Responder):
+    """A fitted classifier through `class_proba`: every class, always probabilities.
 
     Parameters
     ----------
@@ -279,11 +334,41 @@ class Responder(ClassifierMixin, BaseEstimator):
     def predict(self, X: Any) -> np.ndarray:
         return self.estimator.predict(self._seen(X))
 
-    def _seen(self, X: Any) -> Any:
-        return copy_table(X) if self.columns is None else take_columns(X, self.columns)
+    answers = predict_proba
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
+
+class RegressorResponder(RegressorMixin, Responder):
+    """A fitted regressor: always one finite number a row.
+
+    Parameters
+    ----------
+    estimator : fitted regressor
+
+    recorded : ndarray of shape (n_rows, 1), default=None
+        Predictions already known for the rows that a scorer will ask about.
+
+    columns : ndarray of shape (n_features,), dtype=bool, default=None
+        The columns that the member sees; None: all.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        recorded: np.ndarray | None = None,
+        columns: np.ndarray | None = None,
+    ):
+        self.estimator = estimator
+        self.recorded = recorded
+        self.columns = columns
+
+    def predict(self, X: Any) -> np.ndarray:
+        return self.answers(X)[:, 0]
+
+    def answers(self, X: Any) -> np.ndarray:
+        """Predictions of shape (n_rows, 1)."""
+        if self.recorded is not None:
+            return self.recorded
+        return numbers(self.estimator, self._seen(X))
 
 
 def unwrapped(estimator: Any) -> Any:

@@ -30,7 +30,7 @@ from sklearn_coopkd._fitting import (
     Member,
     MemberFailure,
     fit_and_answer,
-    learns_shares,
+    learns_answers,
 )
 from sklearn_coopkd._folds import Exclusion
 from sklearn_coopkd._gate import harmed, mean_scores
@@ -53,14 +53,14 @@ class RoundsResult:
     students: list[Any]
     initial: list[Any]
     lessons: list[Lesson | None]
-    soft_labels: list[np.ndarray | None]  # (n_samples, n_classes), NaN: not its row
+    soft_labels: list[np.ndarray | None]  # (n_samples, n_outputs), NaN: not its row
     scores: np.ndarray  # out-of-sample score of each student
     history: list[dict[str, Any]]
     transfer: np.ndarray
     n_iter: int
     termination: str
     response_rows: np.ndarray  # rows with out-of-sample answers
-    responses: np.ndarray  # (n_members, n_response_rows, n_classes) of the students
+    responses: np.ndarray  # (n_members, n_response_rows, n_outputs) of the students
     # the models that gave `responses`: the students, or, without a gate, those of the
     # round before
     answering: list[Any]
@@ -125,7 +125,7 @@ class _Loop:
         if is_base:
             is_asked = is_asked | ~self.sites.owns[j]
         asked = self.sites.by_place(np.flatnonzero(is_asked))
-        data = (problem.X, problem.y, problem.classes, problem.sample_weight)
+        data = (problem.X, problem.y, problem.task, problem.sample_weight)
         own = rows[self.sites.owns[j, rows]]
         if soft_labels is not None:
             soft_labels = soft_labels[own]
@@ -184,12 +184,12 @@ class _Loop:
     def answers(self, base: Exclusion, round_: int):
         """Answers of the members to rows that they were not fitted with.
 
-        Returns `rows` and `proba` (n_members, n_rows, n_classes). A row that several
+        Returns `rows` and `answers` (n_members, n_rows, n_outputs). A row that several
         folds test gets the mean answer; one that no fold tests is not listed.
         """
         folds, owns = self.folds, self.sites.owns
         rows = folds.rows(base)
-        shape = (len(self.members), len(rows), len(self.problem.classes))
+        shape = (len(self.members), len(rows), self.problem.task.n_outputs)
         total, count = np.zeros(shape), np.zeros(len(rows))
         for fold in folds.children(base):
             tested = folds.test[fold][rows]
@@ -206,8 +206,8 @@ class _Loop:
 
     def plan(self, base: Exclusion, round_: int) -> Plan:
         """Decide from the answers of the round before."""
-        rows, proba = self.answers(base, round_ - 1)
-        return make_plan(self.problem, self._learners, rows, proba)
+        rows, answers = self.answers(base, round_ - 1)
+        return make_plan(self.problem, self._learners, rows, answers)
 
     def teach(
         self,
@@ -263,7 +263,8 @@ class _Loop:
                 lesson = self.lessons.make(
                     base, plan, batches[base], j, round_, models[j].lesson
                 )
-                soft_labels = of_all if learns_shares(self.members[j]) else None
+                learns = learns_answers(self.members[j], self.problem.task)
+                soft_labels = of_all if learns else None
                 is_new = soft_labels is not None and models[j].soft_labels is None
                 if lesson is None and not is_new:
                     continue
@@ -281,10 +282,10 @@ class _Loop:
         """Soft labels of the rows of a base; of a row that no fold tests, its label."""
         if plan.soft_labels is None:
             return None
-        y_idx, n_classes = self.problem.y_idx, len(self.problem.classes)
+        truth, task = self.problem.truth, self.problem.task
         rows = self.folds.rows(base)
-        found = np.full((len(y_idx), n_classes), np.nan)
-        found[rows] = np.eye(n_classes)[y_idx[rows]]
+        found = np.full((len(truth), task.n_outputs), np.nan)
+        found[rows] = task.as_answers(truth[rows])
         found[plan.rows] = plan.soft_labels
         return found
 
@@ -539,7 +540,7 @@ class _Loop:
             answering = self.full[last][root]
         n_rows = folds.test.shape[1]
         count = np.zeros(n_rows)
-        total = np.zeros((len(self.members), n_rows, len(self.problem.classes)))
+        total = np.zeros((len(self.members), n_rows, self.problem.task.n_outputs))
         for fold, models in crossed:
             rows = np.flatnonzero(folds.test[fold])
             count[rows] += 1

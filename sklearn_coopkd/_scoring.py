@@ -12,6 +12,7 @@ from sklearn.metrics import check_scoring, log_loss, make_scorer
 
 from sklearn_coopkd._compat import BaseScorer, index_params, routing_enabled
 from sklearn_coopkd._containers import take_rows
+from sklearn_coopkd._tasks import Classification, Task
 
 
 class FoldScorer:
@@ -50,7 +51,7 @@ def make_fold_scorer(
     scoring: Any,
     X: Any,
     y: np.ndarray,
-    classes: np.ndarray,
+    task: Task,
     score_params: dict[str, Any],
 ) -> FoldScorer:
     """Scorer of students by `scoring`, a name or a callable.
@@ -64,18 +65,18 @@ def make_fold_scorer(
 
     X, y : the training table
 
-    classes : ndarray of shape (n_classes,)
+    task : Task
 
     score_params : dict
         Metadata for the scorer. Weights are left out if it takes none.
     """
-    if isinstance(scoring, str) and scoring == "neg_log_loss":
+    if isinstance(task, Classification) and scoring == "neg_log_loss":
         # all classes by name: a fold may lack some
         scorer = make_scorer(
             log_loss,
             greater_is_better=False,
             response_method="predict_proba",
-            labels=classes,
+            labels=task.classes,
         )
     else:
         scorer = check_scoring(estimator, scoring=scoring)

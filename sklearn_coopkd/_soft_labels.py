@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_coopkd._pool import fit_pool, log_pool
+from sklearn_coopkd._pool import LinearPool, fit_pool, log_pool
 from sklearn_coopkd._responses import calibrated
 
 # Share of the members' answer in a soft label; the rest is the label itself.
@@ -46,6 +46,31 @@ class LabelPool:
         mixed = POOL_SHARE * pooled
         mixed[np.arange(len(y_idx)), y_idx] += 1 - POOL_SHARE
         return mixed
+
+
+@dataclass(frozen=True)
+class LinearLabelPool:
+    """The members' linear pool, as numbers to learn."""
+
+    pool: LinearPool
+
+    def soft_labels(self, answers: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Numbers mixed with what the members together say.
+
+        Parameters
+        ----------
+        answers : ndarray of shape (n_members, n_rows, 1)
+            Of models that were not fitted with the rows.
+
+        y : ndarray of shape (n_rows,)
+
+        Returns
+        -------
+        soft_labels : ndarray of shape (n_rows, 1)
+            ``(1 - POOL_SHARE) * y + POOL_SHARE * pool``.
+        """
+        pooled = self.pool(answers[..., 0])
+        return ((1 - POOL_SHARE) * y + POOL_SHARE * pooled)[:, None]
 
 
 def fit_label_pool(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_wine
+from sklearn.model_selection import train_test_split
 
 from sklearn_coopkd.__main__ import main
 
@@ -94,6 +95,40 @@ def test_numeric_labels(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["classes"] == ["0", "1", "2"]
 
 
+@pytest.mark.parametrize("decimals", [2, 0])
+def test_numbers_with_fractions_or_many_values_are_predicted_as_such(
+    decimals, csv, tmp_path, capsys
+):
+    table = pd.read_csv(csv)
+    table["income"] = table["income"].round(decimals)
+    table.to_csv(csv, index=False)
+    saved = tmp_path / "model.joblib"
+    command = [str(csv), "--target", "income", "--members", "ridge,tree"]
+    assert main([*command, "--json", "--save", str(saved)]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["task"] == "regression"
+    assert report["classes"] is None
+    assert set(report["combined"]) == {
+        "VotingRegressor",
+        "StackingRegressor",
+        "CooperativeDistillerRegressor",
+    }
+    distiller = joblib.load(saved)
+    _, test = train_test_split(np.arange(len(table)), test_size=0.25, random_state=0)
+    rows = table.loc[test]
+    predicted = distiller.predict(rows.drop(columns=["income", "empty"]))
+    error = np.sqrt(np.mean((predicted - rows["income"]) ** 2))
+    found = report["combined"]["CooperativeDistillerRegressor"]["rmse"]
+    assert found == pytest.approx(error)
+    assert main(command) == 0
+    assert "RMSE" in capsys.readouterr().out
+
+
+def test_bundled_table_of_numbers(capsys):
+    assert main(["--task", "regression", "--members", "ridge,tree"]) == 0
+    assert "diabetes" in capsys.readouterr().out
+
+
 def bad(tmp_path, name, text):
     path = tmp_path / name
     path.write_text(text)
@@ -107,8 +142,11 @@ def bad(tmp_path, name, text):
         (["{csv}"], "--target must name the column"),
         (["--target", "y"], "--target needs a TABLE.csv"),
         (["{csv}", "--target", "zzz"], "'zzz' is not a column"),
-        (["{csv}", "--target", "income"], "must hold class labels"),
-        (["{csv}", "--target", "empty"], "at least 2 classes; got 0"),
+        (["{csv}", "--target", "income", "--task", "classification"], "class labels"),
+        (["{csv}", "--target", "buys", "--task", "regression"], "finite numbers"),
+        (["{csv}", "--target", "income", "--members", "bayes"], "unknown 'bayes'"),
+        (["{short}", "--target", "y"], "in 20 rows; it is in 3"),
+        (["{csv}", "--target", "empty"], "missing in every row"),
         (["{csv}", "--target", "buys", "--members", "oracle"], "unknown 'oracle'"),
         (["{csv}", "--target", "buys", "--members", ","], "must be distinct names"),
         (["{csv}", "--target", "buys", "--members", "tree,tree"], "distinct names"),
@@ -118,6 +156,7 @@ def bad(tmp_path, name, text):
         (["{blank}", "--target", "y"], "cannot read"),
         (["{lonely}", "--target", "y"], "no column besides"),
         (["{rare}", "--target", "y"], "class c has 1"),
+        (["{single}", "--target", "y"], "at least 2 classes; got 1"),
         (["{binary}", "--target", "y"], "cannot read"),
     ],
     ids=str,
@@ -128,6 +167,8 @@ def test_bad_input_is_one_line_and_code_2(arguments, message, csv, tmp_path, cap
         "csv": str(csv),
         "blank": bad(tmp_path, "blank.csv", ""),
         "lonely": bad(tmp_path, "lonely.csv", "y\n" + "a\nb\n" * 20),
+        "short": bad(tmp_path, "short.csv", "x,y\n1,0.5\n2,1.5\n3,2.5\n"),
+        "single": bad(tmp_path, "single.csv", "x,y\n" + "1,a\n2,a\n" * 20),
         "rare": bad(tmp_path, "rare.csv", "x,y\n" + "1,a\n2,b\n" * 20 + "3,c\n"),
         "binary": str(tmp_path / "binary.csv"),
     }

@@ -1,10 +1,14 @@
 """scikit-learn's own checks, on every way to combine and to validate."""
 
-from sklearn.linear_model import LogisticRegression
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_coopkd import CooperativeDistiller, QuintessentialGenerator
+from sklearn_coopkd import (
+    CooperativeDistiller,
+    CooperativeDistillerRegressor,
+    QuintessentialGenerator,
+)
 
 
 def _distiller(**params):
@@ -15,6 +19,14 @@ def _distiller(**params):
     return CooperativeDistiller(members, random_state=0, **params)
 
 
+def _regressor(**params):
+    members = [
+        ("ridge", Ridge()),
+        ("tree", DecisionTreeRegressor(max_depth=3, random_state=0)),
+    ]
+    return CooperativeDistillerRegressor(members, random_state=0, **params)
+
+
 @parametrize_with_checks(
     [
         _distiller(),
@@ -23,6 +35,10 @@ def _distiller(**params):
         _distiller(combine="best", validation=None),
         _distiller(combine="best"),
         _distiller(combine="vote", generator=QuintessentialGenerator(method="swap")),
+        _regressor(),
+        _regressor(validation=None),
+        _regressor(combine="vote", max_iter=2, peer_selection="all"),
+        _regressor(combine="best"),
     ]
 )
 def test_sklearn_checks(estimator, check):

@@ -9,6 +9,7 @@ from sklearn_coopkd._fitting import Fitted
 from sklearn_coopkd._folds import Folds
 from sklearn_coopkd._gate import HARM_BETWEEN_SITES, harmed
 from sklearn_coopkd._sites import make_sites, one_table
+from sklearn_coopkd._tasks import Classification
 
 # two sites, "a" without class 2; rows 0-3 are of "a", rows 4-9 of "b"
 SITE = np.array(list("aaaabbbbbb"))
@@ -25,8 +26,8 @@ def is_harmed(before, after, weight=None, sharpness=1.0, sites=SITES, n_folds=1)
     problem = SimpleNamespace(
         sites=sites,
         folds=Folds(~test, test, (0,), (), {(f,): f for f in range(n_folds)}),
-        classes=np.arange(3),
-        y_idx=Y,
+        task=Classification(np.arange(3)),
+        truth=Y,
         weights=lambda rows: np.ones(len(Y))[rows] if weight is None else weight[rows],
     )
     found = []

@@ -26,10 +26,11 @@ ALLOWED = {
     "_sites": set(),
     "_folds": {"_sites"},
     "_lessons": LEAVES,
-    "_scoring": LEAVES,
-    "_fitting": LEAVES | {"_lessons"},
+    "_scoring": LEAVES | {"_tasks"},
+    "_tasks": LEAVES | {"_lessons", "_pool", "_soft_labels"},
+    "_fitting": LEAVES | {"_lessons", "_tasks"},
     # the loop is handed generator and strategies: it imports neither's module
-    "_problem": {"_folds", "_sites"},
+    "_problem": {"_folds", "_sites", "_tasks"},
     "_gate": LEAVES | {"_fitting", "_folds", "_problem"},
     "_plan": LEAVES | {"_deficiency", "_problem", "_soft_labels"},
     "_generation": LEAVES | {"_fitting", "_lessons", "_problem", "_soft_labels"},
@@ -43,7 +44,6 @@ ALLOWED = {
     "_distiller": LEAVES
     | {
         "_combination",
-        "_final",
         "_rounds",
         "_problem",
         "_fitting",
@@ -51,13 +51,16 @@ ALLOWED = {
         "_scoring",
     }
     | {"_sites", "_peers", "generators"},
+    "_classifier": LEAVES | {"_distiller", "_final", "_fitting", "_tasks"},
+    "_regressor": LEAVES | {"_distiller", "_tasks"},
     "_files": {"_containers"},
     "_privacy": LEAVES,
     "_transport": LEAVES | {"_lessons", "_files", "_privacy"},
     "_exchange": LEAVES
-    | {"_deficiency", "_fitting", "_folds", "_lessons", "_transport", "generators"},
+    | {"_deficiency", "_fitting", "_folds", "_lessons", "_tasks", "_transport"}
+    | {"generators"},
     "_members": set(),
-    "__init__": {"_distiller", "_exchange", "_transport", "generators"},
+    "__init__": {"_classifier", "_regressor", "_exchange", "_transport", "generators"},
     "__main__": {"__init__", "_members"},
 }
 

@@ -7,6 +7,7 @@ import pytest
 
 from sklearn_coopkd._peers import AllPeers
 from sklearn_coopkd._plan import make_plan
+from sklearn_coopkd._tasks import Classification
 
 # probability of the true class, the second of two
 STUDENT = [0.65, 0.4, 0.65, 0.65]
@@ -17,7 +18,8 @@ UNSURE = [0.6, 0.6, 0.6, 0.6]
 def _problem(n_rows, **settings):
     """All rows of the second class, everybody may teach."""
     return SimpleNamespace(
-        y_idx=np.ones(n_rows, dtype=int),
+        task=Classification(np.arange(2)),
+        truth=np.ones(n_rows, dtype=int),
         weights=lambda rows: np.ones(len(rows)),
         peer_selection=AllPeers(),
         **settings,
@@ -40,7 +42,7 @@ def test_what_a_student_gets_right_it_learns_of_those_that_know_better(
     deficiency, sure_teaches, unsure_teaches, monkeypatch
 ):
     monkeypatch.setattr(
-        "sklearn_coopkd._plan.calibrated", lambda proba, temperatures: proba
+        "sklearn_coopkd._tasks.calibrated", lambda proba, temperatures: proba
     )
     own = np.array([STUDENT, SURE, UNSURE])
     problem = _problem(len(STUDENT), deficiency=deficiency, pools_answers=False)

@@ -9,8 +9,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklearn_coopkd import _responses
 from sklearn_coopkd._responses import (
-    Responder,
-    _forest_proba,
+    ClassifierResponder,
+    _forest_mean,
     _single_precision,
     class_proba,
     unwrapped,
@@ -34,7 +34,7 @@ def _frame(X):
 def test_forests_answer_the_same_bit_by_bit(forest, make, iris):
     X, y = make(iris[0]), np.array(["a", "b", "c"])[iris[1]]
     forest.fit(X, y)
-    fast = _forest_proba(forest, X)
+    fast = _forest_mean(forest, X, "predict_proba")
     assert fast is not None
     assert np.array_equal(fast, forest.predict_proba(X))
 
@@ -57,7 +57,7 @@ def test_what_a_forest_must_check_itself(iris, monkeypatch):
     with pytest.raises(ValueError, match="3 features"):
         class_proba(forest, X[:, :3], np.arange(3))
     monkeypatch.setattr(_responses, "MAX_FOREST_ROWS", 10)
-    assert _forest_proba(forest, X) is None
+    assert _forest_mean(forest, X, "predict_proba") is None
     assert np.array_equal(class_proba(forest, X, np.arange(3)), forest.predict_proba(X))
 
 
@@ -80,7 +80,9 @@ def test_a_pipeline_transforms_once(iris):
 
 def test_unwrapped(iris):
     forest = RandomForestClassifier(5, random_state=0).fit(*iris)
-    assert unwrapped(Responder(FrozenEstimator(forest), np.arange(3))) is forest
+    assert (
+        unwrapped(ClassifierResponder(FrozenEstimator(forest), np.arange(3))) is forest
+    )
 
 
 def test_a_forest_of_columns_without_names_is_asked_tree_by_tree():
@@ -88,5 +90,7 @@ def test_a_forest_of_columns_without_names_is_asked_tree_by_tree():
     X = pd.DataFrame(rng.rand(60, 3))
     forest = RandomForestClassifier(5, random_state=0).fit(X, X[0] > 0.5)
     assert _single_precision(forest, X) is not None
-    np.testing.assert_array_equal(_forest_proba(forest, X), forest.predict_proba(X))
+    np.testing.assert_array_equal(
+        _forest_mean(forest, X, "predict_proba"), forest.predict_proba(X)
+    )
     assert _single_precision(forest, X.rename(columns=str)) is None

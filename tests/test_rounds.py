@@ -31,8 +31,9 @@ from sklearn_coopkd import (
 from sklearn_coopkd._folds import Folds
 from sklearn_coopkd._lessons import Lesson, distinct, make_samples, spread
 from sklearn_coopkd._pool import SHRINKAGE
-from sklearn_coopkd._responses import Responder, calibrated, fit_temperatures
+from sklearn_coopkd._responses import calibrated, fit_temperatures
 from sklearn_coopkd._soft_labels import fit_label_pool
+from sklearn_coopkd._tasks import Classification
 
 
 class Threshold(ClassifierMixin, BaseEstimator):
@@ -389,13 +390,18 @@ def test_a_member_without_weights_learns_the_label():
     assert distiller.soft_labels_.b is None
 
 
+def targets_of(generator, model, X, y):
+    """What a teacher says of the samples that a generator makes for it."""
+    task = Classification(np.unique(y))
+    teacher = task.responder(model)
+    made = make_samples(generator, teacher, X, y, X, y, 0)
+    return task.teachers_targets(teacher, made, y)
+
+
 def test_a_teacher_that_is_wrong_about_a_sample_teaches_the_label():
-    made = make_samples(
-        Shift(), Threshold(0).fit(X_HAND, Y_HAND), X_HAND, Y_HAND, X_HAND, Y_HAND, 0,
-        soft_targets=True,
-    )  # fmt: skip
-    np.testing.assert_allclose(made.target[:4], [[0.2, 0.8], [0.8, 0.2]] * 2)
-    assert made.target[4:6].tolist() == [[1, 0], [1, 0]]  # it takes both for class 1
+    target = targets_of(Shift(), Threshold(0).fit(X_HAND, Y_HAND), X_HAND, Y_HAND)
+    np.testing.assert_allclose(target[:4], [[0.2, 0.8], [0.8, 0.2]] * 2)
+    assert target[4:6].tolist() == [[1, 0], [1, 0]]  # it takes both for class 1
 
 
 class Silent(Shift):
@@ -407,11 +413,8 @@ class Silent(Shift):
 
 
 def test_a_teacher_is_asked_for_what_the_generator_does_not_say():
-    made = make_samples(
-        Silent(), Threshold(0).fit(X_HAND, Y_HAND), X_HAND, Y_HAND, X_HAND, Y_HAND, 0,
-        soft_targets=True,
-    )  # fmt: skip
-    np.testing.assert_allclose(made.target[:4], [[0.2, 0.8], [0.8, 0.2]] * 2)
+    target = targets_of(Silent(), Threshold(0).fit(X_HAND, Y_HAND), X_HAND, Y_HAND)
+    np.testing.assert_allclose(target[:4], [[0.2, 0.8], [0.8, 0.2]] * 2)
 
 
 def test_a_search_learns_the_label(cancer):
@@ -473,17 +476,13 @@ def test_two_classes_need_no_call_for_the_target():
     X, y = load_iris(return_X_y=True)
     calls = []
     for labels in (y, y > 0):
-        for soft_targets in (False, True):
-            Counted.n_calls = 0
-            teacher = Responder(Counted().fit(X, labels), np.unique(labels))
-            QuintessentialGenerator().generate(teacher, X, labels, X, labels)
-            n_search, Counted.n_calls = Counted.n_calls, 0
-            make_samples(
-                QuintessentialGenerator(), teacher, X, labels, X, labels, 0,
-                soft_targets=soft_targets,
-            )  # fmt: skip
-            calls.append(Counted.n_calls - n_search)
-    assert calls == [0, 1, 0, 0]
+        task = Classification(np.unique(labels))
+        teacher = task.responder(Counted().fit(X, labels))
+        made = make_samples(QuintessentialGenerator(), teacher, X, labels, X, labels, 0)
+        Counted.n_calls = 0
+        task.teachers_targets(teacher, made, labels)
+        calls.append(Counted.n_calls)
+    assert calls == [1, 0]
 
 
 def test_small_shares_are_left_out_and_the_label_never():

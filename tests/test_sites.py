@@ -104,6 +104,7 @@ def test_folds_and_hold_out_of_a_site_do_not_know_of_other_sites(validation):
     sites = make_sites(rng.choice(["a", "b"], 60), ["a", "b"], [False, False], 60)
     mine, y = sites.owns[0], rng.randint(2, size=60)
     given = {"cv": 3, "sites": sites, "split_params": {}, "seed": 0}
+    given["is_classification"] = True
     one, two = (
         make_folds(np.zeros((60, 1)), labels, validation=validation, **given)
         for labels in (y, np.where(mine, y, rng.randint(2, size=60)))
@@ -122,6 +123,7 @@ def test_a_site_that_cannot_spare_a_row_holds_none_out():
     sites = make_sites(["a"] * 20 + ["b"], ["a", "b"], [False, False], 21)
     y = np.arange(21) % 2
     given = {"cv": 3, "sites": sites, "split_params": {}, "seed": 0}
+    given["is_classification"] = True
     folds = make_folds(np.zeros((21, 1)), y, validation=0.3, **given)
     assert folds.test[-1].sum() == 6
     assert not folds.test[-1, 20]

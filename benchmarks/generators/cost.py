@@ -38,7 +38,7 @@ from threadpoolctl import threadpool_limits
 
 import sklearn_coopkd
 from sklearn_coopkd import QuintessentialGenerator
-from sklearn_coopkd._responses import Responder
+from sklearn_coopkd._responses import ClassifierResponder
 from sklearn_coopkd.generators._neighbors import choose_anchors
 
 sys.path.append(str(Path(__file__).parents[1]))
@@ -207,7 +207,11 @@ def compare(name, load_table, arguments):
                 key, arguments.nice
             )
             # ours asks a forest's trees directly; rivals do so on request
-            asked = Responder(model, model.classes_) if arguments.direct else model
+            asked = (
+                ClassifierResponder(model, model.classes_)
+                if arguments.direct
+                else model
+            )
             rival = RIVALS[key](asked, table, X_pool.iloc[known], y_pool[known])
             found, begin = [], time.process_time()
             for row in range(min(n, len(rows))):

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 from lists import DEPLOYED, members_and_rows
-from report import markdown, points, ratio
 from run import scores
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
@@ -30,6 +29,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 from datasets import load
 from options import output_file, positive
 from runs import read, resume, versions, work
+from tables import markdown, points, ratio
 
 # development tables with at least 4,300 rows: twice as many as 1,400 are in two thirds
 TABLES = ("phoneme", "spambase", "credit", "hpc", "penbased", "satimage", "texture",

@@ -38,7 +38,7 @@ from sklearn_coopkd import CooperativeDistiller
 sys.path.append(str(Path(__file__).parents[1]))
 from datasets import CONFIRMATION, DEVELOPMENT, load
 from options import check_known, output_file, positive
-from runs import read, resume, work
+from runs import read, resume, timed, work
 
 N_BINS = 15  # of the calibration error
 HALVES = {"development": DEVELOPMENT, "confirmation": CONFIRMATION}
@@ -58,13 +58,6 @@ def scores(proba, y, classes):
         "brier": ((proba - np.eye(len(classes))[label]) ** 2).sum(axis=1).mean(),
         "calibration_error": sum(gaps) / len(y),
     }
-
-
-def timed(call, *arguments):
-    """What a call returns, and the CPU time that it took."""
-    started = time.process_time()
-    found = call(*arguments)
-    return found, time.process_time() - started
 
 
 def latency(ask, X, n_rows):

@@ -19,8 +19,8 @@ from unittest import mock
 
 import numpy as np
 from lists import LISTS
-from report import BASE, Results, markdown, points, ratio
-from run import fold_of, scores, timed
+from report import BASE
+from run import fold_of, scores
 from scipy.special import log_softmax
 from sklearn.ensemble import StackingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -41,7 +41,8 @@ from sklearn_coopkd._responses import PROBA_FLOOR
 sys.path.append(str(Path(__file__).parents[1]))
 from datasets import DEVELOPMENT
 from options import check_known, output_file, positive
-from runs import read, resume, versions, work
+from runs import read, resume, timed, versions, work
+from tables import Results, markdown, points, ratio
 
 
 class WithoutLogarithms(PooledLogisticRegression):

@@ -32,9 +32,9 @@ class GeneratedSamples:
 
     proba : ndarray of shape (n_samples,)
         The teacher's probability of the true class at `X_pseudo`; NaN if it was not
-        asked. Where students learn what the teacher answers (of frozen teachers, or
-        between sites, with soft targets) and there are two classes it is what is
-        taught; otherwise, and where one is NaN, the teacher is asked.
+        asked, or is a regressor. Where students learn what the teacher answers (of
+        frozen teachers, or between sites, with soft targets) and there are two classes
+        it is what is taught; otherwise, and where one is NaN, the teacher is asked.
 
     report : dict
         Numbers that the generator wants to report. Where several calls are reported

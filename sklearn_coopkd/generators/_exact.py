@@ -37,7 +37,7 @@ def exact_finder(rows, teacher):
 
 def offer_exact(search, teacher, find):
     """Offer what a finder finds for each source that can gain."""
-    rows = np.flatnonzero(~search.saturated & (search.y_idx >= 0))
+    rows = np.flatnonzero(~search.saturated & search.is_known)
     if not len(rows):
         return
     found, Z = find(search, teacher, rows)

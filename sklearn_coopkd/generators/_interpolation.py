@@ -18,11 +18,13 @@ from sklearn_coopkd._containers import (
     take_rows,
 )
 from sklearn_coopkd._reports import join_reports
+from sklearn_coopkd._responses import predicts_numbers
 from sklearn_coopkd.generators._base import GeneratedSamples, check_call
 from sklearn_coopkd.generators._neighbors import (
     Anchors,
     Neighborhood,
     choose_anchors,
+    classes_of_numbers,
 )
 
 # Source rows at a time: bounds the memory.
@@ -129,6 +131,8 @@ class InterpolationGenerator(BaseEstimator):
         self._validate_params()
         X, y, X_pool, y_pool = check_call(X, y, X_pool, y_pool)
         rng = check_random_state(random_state)
+        if predicts_numbers(teacher):
+            y, y_pool = classes_of_numbers(y, y_pool)
         chosen = choose_anchors(y_pool, self.max_pool, rng)
         seed = int(rng.randint(2**31 - 1)).to_bytes(8, "little")
         codec = TableCodec(X_pool, self.categorical_features, chosen)

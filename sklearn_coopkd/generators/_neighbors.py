@@ -20,6 +20,8 @@ from sklearn_coopkd._containers import column_names, row_hashes
 
 # Bounds the memory: cells of a distance matrix.
 MAX_DISTANCE_CELLS = 4_000_000
+# Of numbers: at most this many classes, of at least so many distinct ones.
+MAX_PARTS, MIN_PART = 10, 20
 
 
 @dataclass
@@ -54,6 +56,21 @@ def choose_anchors(y_pool, max_pool, rng):
             rows = rng.choice(rows, share, replace=False)
         drawn.append(rows)
     return np.sort(np.concatenate(drawn))
+
+
+def classes_of_numbers(y, y_pool):
+    """Numbers as classes: rows between the same quantiles of the pool's distinct ones.
+
+    An anchor has about the outcome of its source, as in classification the same class.
+
+    Returns
+    -------
+    classes, pool_classes : ndarray of int
+    """
+    values = np.unique(y_pool)  # a row that is there twice changes nothing
+    n_parts = int(np.clip(len(values) // MIN_PART, 1, MAX_PARTS))
+    edges = np.quantile(values, np.arange(1, n_parts) / n_parts) if len(values) else []
+    return np.searchsorted(edges, y), np.searchsorted(edges, y_pool)
 
 
 class Anchors:

@@ -27,15 +27,20 @@ from sklearn_coopkd._containers import (
     take_rows,
 )
 from sklearn_coopkd._reports import join_reports
-from sklearn_coopkd._responses import unwrapped
+from sklearn_coopkd._responses import predicts_numbers, unwrapped
 from sklearn_coopkd.generators._base import GeneratedSamples, check_call
 from sklearn_coopkd.generators._exact import exact_finder, offer_exact
 from sklearn_coopkd.generators._neighbors import (
     Anchors,
     Neighborhood,
     choose_anchors,
+    classes_of_numbers,
 )
-from sklearn_coopkd.generators._search import Asked, Search
+from sklearn_coopkd.generators._search import (
+    AskedClassifier,
+    AskedRegressor,
+    Search,
+)
 from sklearn_coopkd.generators._walks import WAYPOINTS, segment, swap
 
 # Bounds the memory: cells of all candidates of a block of sources.
@@ -47,12 +52,13 @@ class QuintessentialGenerator(BaseEstimator):
 
     For each row the generator looks for the smallest change after which the
     teacher's probability of the true class is at least ``p + alpha * (1 - p)``,
-    where p is its probability at the row itself.
+    where p is its probability at the row itself. Of a regressor the error takes the
+    place of the doubt ``1 - p``: ``|y - f(x')| <= (1 - alpha) * |y - f(x)|``.
 
     Parameters
     ----------
     alpha : float in (0, 1], default=0.1
-        Share of the teacher's remaining doubt that the change must remove.
+        Share of the teacher's remaining doubt, or error, that the change must remove.
 
     method : {"segment", "swap"}, default="segment"
         "segment" walks straight toward an anchor and stops as soon as the target is
@@ -152,21 +158,22 @@ class QuintessentialGenerator(BaseEstimator):
 
         Parameters
         ----------
-        teacher : fitted classifier
+        teacher : fitted classifier or regressor
             Asked through `predict_proba`, else `decision_function` (softmax), else
-            `predict` (votes).
+            `predict` (votes, or numbers).
 
         X : container of shape (n_samples, n_features)
             Source rows.
 
         y : array-like of shape (n_samples,)
-            Their true classes.
+            Their true classes, or numbers.
 
         X_pool : container of shape (n_pool, n_features)
             Rows that may serve as anchors; same kind of container as X.
 
         y_pool : array-like of shape (n_pool,)
-            Their classes.
+            Their classes, or numbers: anchors of a row are then between the same
+            quantiles (at most 10 parts, of 20 distinct numbers or more).
 
         random_state : int, RandomState instance or None, default=None
             Draws the rows that are considered if the pool exceeds `max_pool`.
@@ -174,8 +181,8 @@ class QuintessentialGenerator(BaseEstimator):
         Returns
         -------
         samples : GeneratedSamples
-            Where `success` is False, `X_pseudo` is what came closest. The `report`
-            has the keys
+            Where `success` is False, `X_pseudo` is what came closest. Of a regressor
+            `proba` is NaN. The `report` has the keys
 
             - "n_sources", "n_success": rows given, and rows that reached the target;
             - "n_fallback": rows for which no anchor reaches the target;
@@ -203,12 +210,17 @@ class QuintessentialGenerator(BaseEstimator):
 
     def _generate(self, teacher, X, y, X_pool, y_pool, rng):
         """Compute `generate` for validated input."""
-        chosen = choose_anchors(y_pool, self.max_pool, rng)
+        of_numbers = predicts_numbers(teacher)
+        classes, pool_classes = (y, y_pool)
+        if of_numbers:
+            classes, pool_classes = classes_of_numbers(y, y_pool)
+        chosen = choose_anchors(pool_classes, self.max_pool, rng)
         codec = TableCodec(X_pool, self.categorical_features, chosen)
         movable = ~resolve_columns(X, self.immutable_features, "immutable_features")
         bounds = _bounds(X, self.bounds, codec)
-        anchors = Anchors(codec, y_pool[chosen], movable, bounds)
-        asked = Asked(teacher, anchors)
+        anchors = Anchors(codec, pool_classes[chosen], movable, bounds)
+        kind = AskedRegressor if of_numbers else AskedClassifier
+        asked = kind(teacher, y_pool[chosen])
         # what becomes of a row does not depend on others: blocks bound the memory
         width = X.shape[1]
         if anchors.is_sparse:
@@ -220,21 +232,23 @@ class QuintessentialGenerator(BaseEstimator):
         parts = []
         distinct: set[tuple] = set()
         for rows in np.split(np.arange(len(y)), range(step, len(y), step)):
-            made, Z = self._generate_block(asked, anchors, take_rows(X, rows), y[rows])
+            made, Z = self._generate_block(
+                asked, anchors, take_rows(X, rows), y[rows], classes[rows]
+            )
             parts.append(made)
             distinct.update(zip(row_hashes(Z).tolist(), y[rows][made.success].tolist()))
         made = parts[0] if len(parts) == 1 else _joined(parts)
         made.report["n_duplicates"] = made.report["n_success"] - len(distinct)
         return made
 
-    def _generate_block(self, asked, anchors, X, y):
+    def _generate_block(self, asked, anchors, X, y, classes):
         """The samples of some sources, and the successes, encoded."""
         decoder = Decoder(anchors.codec, X)
-        rows = Neighborhood(anchors, decoder.Z, y)
+        rows = Neighborhood(anchors, decoder.Z, classes)
         model = unwrapped(asked.teacher)
         find = exact_finder(rows, model) if self.method == "swap" else None
         search = Search(
-            asked, rows, decoder, self.alpha, self.n_neighbors, find is None
+            asked, rows, y, decoder, self.alpha, self.n_neighbors, find is None
         )
         if find is not None:
             offer_exact(search, model, find)
@@ -256,7 +270,8 @@ class QuintessentialGenerator(BaseEstimator):
         made = GeneratedSamples(
             X_pseudo=decoder.decode(Z, len(anchors.y) + np.arange(len(y))),
             success=success,
-            proba=proba,
+            # (of a regressor it says nothing that is to be taught)
+            proba=np.full(len(y), np.nan) if predicts_numbers(asked.teacher) else proba,
             report={
                 "n_sources": len(y),
                 "n_success": n_success,

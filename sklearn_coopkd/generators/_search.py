@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from sklearn_coopkd._responses import class_proba
+from sklearn_coopkd._responses import class_proba, numbers
 from sklearn_coopkd.generators._neighbors import keep_first
 
 # Bounds the memory: rows in a call of the teacher.
@@ -19,39 +19,86 @@ MAX_CALL_ROWS = 20_000
 MIN_DOUBT = 1e-6
 
 
-class Asked:
-    """A teacher, and what it said about the anchors; shared by all blocks of a call."""
+class AskedClassifier:
+    """A teacher, and what it said about the anchors; shared by all blocks of a call.
 
-    def __init__(self, teacher, anchors):
+    What it is asked for is the probability of a row's class.
+    """
+
+    def __init__(self, teacher, y_pool):
         self.teacher = teacher
         if not hasattr(teacher, "classes_"):
             raise ValueError(
-                "`teacher` must be a fitted classifier with the attribute `classes_`; "
-                f"{teacher!r} has none."
+                "`teacher` must be a fitted classifier with the attribute `classes_`, "
+                f"or a regressor; {teacher!r} is neither."
             )
         self.classes = np.asarray(teacher.classes_)
         self._position = {label: k for k, label in enumerate(self.classes.tolist())}
-        self.pool_idx = self.index(anchors.y)
+        self.pool_truth = self.truth(y_pool, "y_pool")
         # one entry more, for the -1 that stands for "no candidate"; NaN: not asked
-        self.pool_proba = np.append(np.full(len(anchors.y), np.nan), -np.inf)
-        self.check_kind(anchors.y, "y_pool")
+        self.pool_values = np.append(np.full(len(y_pool), np.nan), -np.inf)
 
-    def check_kind(self, y, name):
-        """Raise if the labels are texts and the teacher's numbers, or the reverse."""
+    def truth(self, y, name):
+        """Columns of the classes; -1 for one that the teacher does not know.
+
+        Raises ValueError if the labels are texts and the teacher's numbers, or the
+        reverse.
+        """
+        found = np.array([self._position.get(k, -1) for k in y.tolist()], dtype=int)
         are_texts = [
             np.asarray(labels).dtype.kind in "OUT" for labels in (self.classes, y)
         ]
-        if len(y) and are_texts[0] != are_texts[1] and (self.index(y) < 0).all():
+        if len(y) and are_texts[0] != are_texts[1] and (found < 0).all():
             raise ValueError(
                 f"`{name}` must hold the teacher's classes; it holds "
                 f"{np.unique(y).tolist()}, the teacher knows {self.classes.tolist()}."
             )
+        return found
 
-    def index(self, labels):
-        """Columns of the classes; -1 for one that the teacher does not know."""
-        return np.array(
-            [self._position.get(label, -1) for label in labels.tolist()], dtype=int
-        )
+    def values(self, X, truth):
+        """What it answers about rows of these classes."""
+        answer = class_proba(self.teacher, X, self.classes)
+        own = answer[np.arange(len(answer)), truth]
+        return np.where(truth >= 0, own, 0.0)
+
+    def certainty(self, values, truth):
+        """How sure it is of the truth, by its answers."""
+        return values
+
+    def is_known(self, truth):
+        """Whether the teacher can be sure of it at all."""
+        return truth >= 0
+
+
+class AskedRegressor:
+    """The same of a regressor: it is the surer, the nearer its prediction is to y.
+
+    The error takes the place of the missing probability. To remove a share alpha of it
+    is the target of the paper, ``y' = f(x) + alpha * (y - f(x))``.
+    """
+
+    def __init__(self, teacher, y_pool):
+        self.teacher = teacher
+        self.pool_truth = self.truth(y_pool, "y_pool")
+        self.pool_values = np.append(np.full(len(y_pool), np.nan), -np.inf)
+        # (of errors that count as none: targets do not depend on it)
+        self.scale = float(np.ptp(y_pool)) or 1.0 if len(y_pool) else 1.0
+
+    def truth(self, y, name):
+        """The numbers."""
+        return y.astype(np.float64)
+
+    def values(self, X, truth):
+        """Predictions."""
+        return numbers(self.teacher, X)[:, 0]
+
+    def certainty(self, values, truth):
+        """1 without an error, less the larger it is."""
+        return 1 - np.abs(values - truth) / self.scale
+
+    def is_known(self, truth):
+        """Any number is."""
+        return np.ones(len(truth), dtype=bool)
 
 
 class Search:
@@ -59,9 +106,12 @@ class Search:
 
     Parameters
     ----------
-    asked : Asked
+    asked : AskedClassifier or AskedRegressor
 
     rows : Neighborhood
+
+    y : ndarray of shape (n_sources,)
+        True classes or numbers.
 
     decoder : Decoder
         Of the sources.
@@ -76,11 +126,11 @@ class Search:
         both in one call, which costs a pipeline less than two.
     """
 
-    def __init__(self, asked, rows, decoder, alpha, n_neighbors, needs_anchors):
+    def __init__(self, asked, rows, y, decoder, alpha, n_neighbors, needs_anchors):
         self.asked, self.rows, self.decoder = asked, rows, decoder
         self.n_neighbors = n_neighbors
-        asked.check_kind(rows.y, "y")
-        self.y_idx = asked.index(rows.y)
+        self.truth = asked.truth(y, "y")
+        self.is_known = asked.is_known(self.truth)
         self.teacher_rows = self.n_fallback = self.n_close = self.n_copies = 0
         everyone = np.arange(len(rows.y))
         self.nearest = None
@@ -99,43 +149,52 @@ class Search:
     # the teacher
 
     def ask_for(self, sources, Z):
-        """Teacher's probability of the sources' classes at rows made from them."""
-        return self._ask(Z, self.y_idx[sources], len(self.rows.y_pool) + sources)
+        """How sure the teacher is of the sources' truth at rows made from them."""
+        truth = self.truth[sources]
+        values = self._ask(Z, truth, len(self.rows.y_pool) + sources)
+        return self.asked.certainty(values, truth)
 
     def ask_anchors(self, anchors):
-        """Teacher's probability of their class at rows of the pool, remembered."""
+        """Ask the teacher about rows of the pool, and remember what it answers."""
         new = self._not_asked(anchors)
-        self.asked.pool_proba[new] = self._ask(
-            self.rows.Z_pool[new], self.asked.pool_idx[new], new
+        self.asked.pool_values[new] = self._ask(
+            self.rows.Z_pool[new], self.asked.pool_truth[new], new
         )
 
+    def sure_at(self, sources, anchors):
+        """How sure the teacher is of the sources' truth at anchors it was asked about.
+
+        Anchors of shape (n_sources, n) or (n,); the result is (n_sources, n).
+        """
+        values = self.asked.pool_values[anchors]
+        sure = self.asked.certainty(values, self.truth[sources][:, None])
+        return np.broadcast_to(sure, (len(sources), anchors.shape[-1]))
+
     def _ask_with_anchors(self, near):
-        """Teacher's probability of the sources' classes; remembered of the anchors."""
+        """How sure the teacher is at the sources; remembered of the anchors."""
         rows = self.rows
         new = self._not_asked(np.unique(near[near >= 0]))
         both = [rows.Z_pool[new], rows.Z]
-        proba = self._ask(
+        values = self._ask(
             sparse.vstack(both, format="csr") if rows.is_sparse else np.vstack(both),
-            np.concatenate([self.asked.pool_idx[new], self.y_idx]),
+            np.concatenate([self.asked.pool_truth[new], self.truth]),
             np.concatenate([new, len(rows.y_pool) + np.arange(len(rows.y))]),
         )
-        self.asked.pool_proba[new] = proba[: len(new)]
-        return proba[len(new) :]
+        self.asked.pool_values[new] = values[: len(new)]
+        return self.asked.certainty(values[len(new) :], self.truth)
 
     def _not_asked(self, anchors):
-        return anchors[np.isnan(self.asked.pool_proba[anchors])]
+        return anchors[np.isnan(self.asked.pool_values[anchors])]
 
-    def _ask(self, Z, y_idx, base):
-        """Probability, at each row of Z, of a class; `base` as in `Decoder.decode`."""
-        proba = np.empty(Z.shape[0])
+    def _ask(self, Z, truth, base):
+        """Answers at each row of Z; `base` as in `Decoder.decode`."""
+        values = np.empty(Z.shape[0])
         for begin in range(0, Z.shape[0], MAX_CALL_ROWS):
             part = slice(begin, begin + MAX_CALL_ROWS)
             X = self.decoder.decode(Z[part], base[part])
-            answer = class_proba(self.asked.teacher, X, self.asked.classes)
-            own = answer[np.arange(len(answer)), y_idx[part]]
-            proba[part] = np.where(y_idx[part] >= 0, own, 0.0)
+            values[part] = self.asked.values(X, truth[part])
         self.teacher_rows += Z.shape[0]
-        return proba
+        return values
 
     # candidates
 
@@ -145,7 +204,7 @@ class Search:
         Returns which: the teacher's probability reaches the target, and the row is
         neither the source nor a row of the pool.
         """
-        good = (proba >= self.target[sources]) & (self.y_idx[sources] >= 0)
+        good = (proba >= self.target[sources]) & self.is_known[sources]
         kept = np.flatnonzero(good)
         good[kept] = ~self.rows.is_copy(sources[kept], Z[kept])
         self.n_copies += int(len(kept) - good.sum())
@@ -183,18 +242,15 @@ class Search:
             self.ask_anchors(np.unique(near[near >= 0]))
         else:
             near, distance = (of_all[sources] for of_all in self.nearest)
-        pool_proba = self.asked.pool_proba
         target = self.target[sources][:, None]
-        reaches = pool_proba[near] >= target
+        reaches = self.sure_at(sources, near) >= target
         lost = np.flatnonzero(~reaches.any(axis=1))
         if len(lost):
             labels = self.rows.y[sources[lost]]
             others = np.isin(self.rows.y_pool, labels) & self.rows.anchors.is_anchor
             self.ask_anchors(np.flatnonzero(others))
-            near[lost], distance[lost] = self._surest(
-                sources[lost], pool_proba, near.shape[1]
-            )
-            reaches[lost] = pool_proba[near[lost]] >= target[lost]
+            near[lost], distance[lost] = self._surest(sources[lost], near.shape[1])
+            reaches[lost] = self.sure_at(sources[lost], near[lost]) >= target[lost]
         lost = ~reaches.any(axis=1)
         self.hopeless[sources[lost]] = True
         self.n_fallback += int(lost.sum())
@@ -207,21 +263,21 @@ class Search:
         anchor = np.take_along_axis(near, rank, axis=1)[row, column]
         return self.rows.pairs(sources[row], anchor)
 
-    def _surest(self, sources, pool_proba, k):
+    def _surest(self, sources, k):
         """The k nearest pool rows that reach the target.
 
-        Where none does, those to which the teacher gives the highest probability.
+        Where none does, those at which the teacher is surest.
         """
         near = np.full((len(sources), k), -1)
         distance = np.full((len(sources), k), np.inf)
         for pool, rows in self.rows.by_class(sources):
             found = self.rows.squared_distances(sources[rows], pool)
-            sure = pool_proba[pool] >= self.target[sources[rows]][:, None]
-            sure &= np.isfinite(found)
-            hopeless = ~sure.any(axis=1)
-            key = np.where(sure, found, np.inf)
-            unreached = np.broadcast_to(-pool_proba[pool], found.shape)
-            key[hopeless] = np.where(np.isfinite(found), unreached, np.inf)[hopeless]
+            sure = self.sure_at(sources[rows], pool)
+            reaches = sure >= self.target[sources[rows]][:, None]
+            reaches &= np.isfinite(found)
+            hopeless = ~reaches.any(axis=1)
+            key = np.where(reaches, found, np.inf)
+            key[hopeless] = np.where(np.isfinite(found), -sure, np.inf)[hopeless]
             keep_first(key, found, pool, rows, near, distance)
         return near, distance
 

@@ -1,0 +1,273 @@
+"""The public regressor; what it shares with the classifier is in `_distiller`."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.base import RegressorMixin, is_regressor
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import KFold
+from sklearn.utils import assert_all_finite
+from sklearn.utils.validation import column_or_1d
+
+from sklearn_coopkd._containers import n_rows
+from sklearn_coopkd._distiller import BaseDistiller
+from sklearn_coopkd._responses import numbers
+from sklearn_coopkd._tasks import Regression
+
+
+class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
+    """Regressors that teach each other what each of them lacks.
+
+    The same as :class:`CooperativeDistiller`, with numbers in place of classes. Where a
+    student's error on rows it has not seen is large, and a peer's clearly smaller, the
+    peer makes a *pseudo-sample*: a near version of the row at which its prediction is
+    nearer to the row's number. The student is fitted again, with the pseudo-samples and
+    with what all members together predict, and keeps what it has learned if it is
+    better on rows that no part of it has seen.
+
+    Parameters
+    ----------
+    estimators : list of (str, estimator) tuples
+        The regressors; "drop" leaves one out. One in a
+        :class:`sklearn.frozen.FrozenEstimator` teaches and is not fitted.
+
+    final_estimator : estimator, default=None
+        Regressor that combines the members' predictions if ``combine="stack"``. None is
+        :class:`sklearn.linear_model.RidgeCV`, as in
+        :class:`sklearn.ensemble.StackingRegressor`.
+
+    combine : {"stack", "vote", "best"}, default="stack"
+        What `predict` uses: a final estimator on the students' out-of-sample
+        predictions, their mean, or the single student with the best score.
+
+    deficiency : {"error", "margin", "auto"}, default="auto"
+        Rows that a student is taught, by closeness, ``2 ** (-|y - f(x)| / s)`` with s
+        the median error of all members: those with a closeness below a half ("error"),
+        or also those on which a peer is at least 0.25 closer ("margin"). Either way
+        only peers that are so much closer teach. "auto": "error" if `sites` is given,
+        else "margin".
+
+    peer_selection : {"all", "best", "auto"} or object, default="auto"
+        Who teaches a row: all peers with an error of at most s, or the one with the
+        smallest. "auto": "all" if `sites` is given, else "best". An object needs
+        ``select(deficient, qualified, confidence)``; see ``docs/extending.md``.
+
+    generator : object, default=None
+        Makes the pseudo-samples. None is :class:`QuintessentialGenerator`.
+
+    soft_targets : bool or "auto", default="auto"
+        Whether a student learns predictions, or the numbers in y alone. On one table
+        they are a quarter of the number and three quarters of what all members but
+        frozen ones together predict, at its own rows and at pseudo-samples; at a
+        pseudo-sample of a frozen teacher, or between sites, what its teacher predicts.
+        False: a pseudo-sample has the number of the row it was made from. "auto": on
+        one table.
+
+    pseudo_weight : float, default=1.0
+        Weight of a pseudo-sample relative to its source row, for members whose `fit`
+        takes weights.
+
+    max_pseudo : float or None, default=None
+        At most this many pseudo-samples for each own row; None: no limit.
+
+    max_iter : int or "auto", default="auto"
+        Rounds at most; "auto": 1, or 3 if `sites` is given.
+
+    tol : float, default=0.0
+        By how much a score must rise for a student to be kept.
+
+    scoring : str or callable, default="neg_root_mean_squared_error"
+        Score of a student on held-out rows, larger is better.
+
+    validation : {"cross-fit"}, float or None, default="cross-fit"
+        Rows on which the gate judges students: each fold in turn, a share that is set
+        aside, or no gate.
+
+    cv : int, cross-validation generator or iterable, default=None
+        Folds for the out-of-sample predictions, at least 3 with the gate; None: 3.
+
+    views : dict of str to columns, default=None
+        The columns that a member sees, for those that do not see all.
+
+    on_failure : {"raise", "warn"}, default="raise"
+        What happens if a member fails: the error, or a warning and the others go on.
+
+    n_jobs : int, default=None
+        Fits run in parallel. The result does not depend on it.
+
+    random_state : int, RandomState instance or None, default=None
+        Seeds members whose own `random_state` is None, generators and the hold-out.
+
+    verbose : int, default=0
+        1 prints what is being done.
+
+    Attributes
+    ----------
+    estimators_ : list of estimators
+        The students as they are delivered.
+
+    initial_estimators_ : list of estimators
+        The same members before teaching.
+
+    named_estimators_ : :class:`~sklearn.utils.Bunch`
+        Students by name.
+
+    final_estimator_ : estimator
+        If ``combine="stack"``.
+
+    best_index_ : int
+        Position of the student with the best score.
+
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if they are all texts.
+
+    n_iter_ : int
+        Rounds that were tried.
+
+    termination_condition_ : str
+        "max_iter", "no_improvement" or "nothing_to_teach".
+
+    history_ : list of dict
+        One entry for each round and student; see :class:`CooperativeDistiller`.
+
+    transfer_matrix_ : ndarray of shape (n_estimators, n_estimators)
+        Pseudo-samples made by member i that student j was fitted with and kept.
+
+    pseudo_samples_ : :class:`~sklearn.utils.Bunch`
+        For each student: a Bunch with "X", "y" (the number of the source row),
+        "weight", "teacher", "source", "round" and "target" (what it learned in place of
+        y, shape (n_samples, 1); None if y).
+
+    soft_labels_ : :class:`~sklearn.utils.Bunch`
+        For each student what it learned in place of y of its own rows, shape
+        (n_samples, 1), NaN where it was not fitted with a row; None if y.
+
+    scores_ : ndarray of shape (n_estimators,)
+        Out-of-sample score of each student by `scoring`; without a gate that of the
+        members before teaching.
+
+    See Also
+    --------
+    CooperativeDistiller : The same for classes, with the details.
+    sklearn.ensemble.StackingRegressor : Combines members without changing them.
+
+    Notes
+    -----
+    A counterfactual of a regressor removes a share alpha of its error:
+    ``f(x') = f(x) + alpha * (y - f(x))``, the target of the paper, or nearer to y.
+
+    What all members together predict is a sum with weights of the least squared error
+    on out-of-sample predictions, not negative and drawn toward equal ones.
+
+    On one table a student must also have a smaller absolute error on held-out rows than
+    what was kept so far, by a standard error of the paired difference. Between sites it
+    may be larger by a hundredth of the median error.
+
+    References
+    ----------
+    Livanos, Davidson, Wong, "Cooperative Knowledge Distillation: A Learner Agnostic
+    Approach", AAAI 2024.
+    Breiman, "Stacked Regressions", Machine Learning 24, 1996.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import RidgeCV
+    >>> from sklearn.tree import DecisionTreeRegressor
+    >>> from sklearn_coopkd import CooperativeDistillerRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> distiller = CooperativeDistillerRegressor(
+    ...     [("ridge", RidgeCV()), ("tree", DecisionTreeRegressor())], random_state=0
+    ... ).fit(X, y)
+    >>> distiller.predict(X[:2]).shape
+    (2,)
+    >>> tree = distiller.named_estimators_["tree"]
+    >>> tree.score(X, y) < 1  # it has learned not to repeat every row
+    True
+    """
+
+    def __init__(
+        self,
+        estimators,
+        final_estimator=None,
+        *,
+        combine="stack",
+        deficiency="auto",
+        peer_selection="auto",
+        generator=None,
+        soft_targets="auto",
+        pseudo_weight=1.0,
+        max_pseudo=None,
+        max_iter="auto",
+        tol=0.0,
+        scoring="neg_root_mean_squared_error",
+        validation="cross-fit",
+        cv=None,
+        views=None,
+        on_failure="raise",
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(estimators=estimators)
+        self.final_estimator = final_estimator
+        self.combine = combine
+        self.deficiency = deficiency
+        self.peer_selection = peer_selection
+        self.generator = generator
+        self.soft_targets = soft_targets
+        self.pseudo_weight = pseudo_weight
+        self.max_pseudo = max_pseudo
+        self.max_iter = max_iter
+        self.tol = tol
+        self.scoring = scoring
+        self.validation = validation
+        self.cv = cv
+        self.views = views
+        self.on_failure = on_failure
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    _kind = "regressor"
+    _is_of_my_kind = staticmethod(is_regressor)
+    _default_splitter = KFold
+    _default_final = RidgeCV
+
+    # what y is
+
+    def _validate_y(self, X, y):
+        """Numbers as a 1-D array of floats."""
+        y = column_or_1d(y, warn=True, dtype=np.float64)
+        assert_all_finite(y, input_name="y")
+        if len(y) != n_rows(X):
+            raise ValueError(
+                "`X` and `y` must have the same number of rows; got inconsistent "
+                f"numbers of samples: {n_rows(X)} and {len(y)}."
+            )
+        return y.copy()
+
+    def _task(self):
+        return Regression()
+
+    def _check_known(self, members):
+        """Nothing to check: every regressor knows all numbers."""
+
+    # predict
+
+    def _answers_of(self, model, X):
+        return numbers(model, X)
+
+    def _student_answers(self, X, i):
+        """Predictions of student i, (n_rows, 1)."""
+        return self._ask(self.estimators_, i, X)
+
+    def _suffixes(self):
+        """Of the columns of one member in `transform`."""
+        return [""]
+
+    def _vote(self, X):
+        return self._calibration.mean(lambda i: self._ask(self.estimators_, i, X))[:, 0]

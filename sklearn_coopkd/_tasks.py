@@ -1,0 +1,301 @@
+"""What y is, labels or numbers: all that a fit does differently for the two.
+
+An *answer* about a row is a vector: the probabilities of the classes, or a single
+number. `truth` is what answers are held against: positions of classes, or y itself.
+Everything above works on arrays of answers and asks a task what they are worth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.dummy import DummyClassifier, DummyRegressor
+
+from sklearn_coopkd._containers import take_rows
+from sklearn_coopkd._lessons import Lesson, Samples, spread, spread_labels
+from sklearn_coopkd._pool import fit_linear_pool
+from sklearn_coopkd._responses import (
+    ClassifierResponder,
+    RegressorResponder,
+    Responder,
+    apply_temperature,
+    calibrated,
+    correct_rows,
+    fit_temperature,
+    fit_temperatures,
+)
+from sklearn_coopkd._soft_labels import (
+    LabelPool,
+    LinearLabelPool,
+    fit_label_pool,
+)
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What out-of-sample answers are worth, so that members can be compared."""
+
+    right: np.ndarray  # (n_members, n_rows) bool
+    confidence: np.ndarray  # (n_members, n_rows) of the truth, from 0 to 1
+    answers: np.ndarray  # (n_members, n_rows, n_outputs) as given
+    comparable: np.ndarray  # the same, calibrated
+    temperatures: np.ndarray | None  # (n_members,) that they were calibrated with
+
+
+class Classification:
+    """Labels; an answer is the probability of each class.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        Sorted.
+    """
+
+    is_classification = True
+
+    def __init__(self, classes: np.ndarray):
+        self.classes = classes
+        self.n_outputs = len(classes)
+
+    def truth(self, y: np.ndarray) -> np.ndarray:
+        """Positions of the labels."""
+        return np.searchsorted(self.classes, y)
+
+    def as_answers(self, truth: np.ndarray) -> np.ndarray:
+        """The answers of someone who knows: (n_rows, n_outputs)."""
+        return np.eye(self.n_outputs)[truth]
+
+    # models
+
+    def responder(
+        self,
+        model: Any,
+        recorded: np.ndarray | None = None,
+        columns: np.ndarray | None = None,
+    ) -> Responder:
+        """A fitted model as generators and scorers see it."""
+        return ClassifierResponder(model, self.classes, recorded, columns)
+
+    def stand_in(self, y: np.ndarray) -> Any | None:
+        """A constant answer where no member could be fitted with these labels."""
+        if len(np.unique(y)) >= min(2, self.n_outputs):
+            return None
+        return self.constant(y if len(y) else self.classes)  # it knows nothing
+
+    def constant(self, labels: np.ndarray) -> Any:
+        """A model that answers the shares of these labels."""
+        return DummyClassifier().fit(np.zeros((len(labels), 1)), labels)
+
+    def check_answers(self, model: Any, proba: np.ndarray) -> None:
+        """Raise ValueError unless all are probabilities."""
+        _check_finite(model, proba, "as probabilities of a row")
+        is_none = (proba < -1e-6).any(axis=1) | (proba.sum(axis=1) > 1 + 1e-3)
+        if is_none.any():
+            raise ValueError(
+                f"{type(model).__name__} must answer with probabilities that add up to "
+                f"1; got {proba[is_none.argmax()].tolist()} for a row. Mend its "
+                "`predict_proba`, or leave the estimator out."
+            )
+
+    # what is taught
+
+    def as_rows(self, lesson: Lesson) -> Lesson:
+        """A lesson with targets as rows: one for each label, weighted by its share."""
+        return spread(lesson, self.classes)
+
+    def spread(self, target: np.ndarray, y: np.ndarray, weight: np.ndarray):
+        """Rows that say the same as soft labels; see `spread_labels`."""
+        return spread_labels(target, y, weight, self.classes)
+
+    def teachers_targets(self, teacher: Responder, samples: Samples, y: np.ndarray):
+        """What a teacher answers about its samples, as soft labels.
+
+        It is asked once more, about all that succeeded; not if there are two classes
+        and the generator has said how sure the teacher is of one of them.
+        """
+        is_label = self.classes == y[:, None]
+        target = np.zeros(is_label.shape)
+        taught = np.flatnonzero(samples.success)
+        own = samples.proba[taught][:, None]
+        of_two = self.n_outputs == 2 and getattr(teacher, "is_complete", False)
+        if of_two and np.isfinite(own).all():
+            target[taught] = np.where(is_label[taught], own, 1 - own)
+        else:
+            target[taught] = teacher.answers(take_rows(samples.X, taught))
+        # a teacher that is wrong about what was made (not every generator asks) can
+        # only say what its source row is
+        is_wrong = target.argmax(axis=1) != is_label.argmax(axis=1)
+        target[is_wrong] = is_label[is_wrong]
+        return target
+
+    # what answers are worth
+
+    def assess(
+        self, proba: np.ndarray, truth: np.ndarray, weight: np.ndarray | None
+    ) -> Assessment:
+        """Right: the most probable class is the true one. Confidence: calibrated."""
+        temperatures = fit_temperatures(proba, truth, weight)
+        comparable = calibrated(proba, temperatures)
+        confidence = comparable[:, np.arange(len(truth)), truth]
+        right = correct_rows(proba, truth)
+        return Assessment(right, confidence, proba, comparable, temperatures)
+
+    def fit_label_pool(
+        self,
+        assessed: Assessment,
+        members: np.ndarray,
+        truth: np.ndarray,
+        weight: np.ndarray | None,
+    ) -> LabelPool:
+        """What some members (mask) say together, as labels."""
+        comparable, temperatures = assessed.comparable, assessed.temperatures
+        assert temperatures is not None
+        return fit_label_pool(comparable[members], temperatures[members], truth, weight)
+
+    def goodness(self, proba: np.ndarray, truth: np.ndarray, weight: np.ndarray):
+        """1 where a model is right, else 0: (n_models, n_rows)."""
+        return correct_rows(proba, truth).astype(np.float64)
+
+    def is_familiar(self, proba: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Answers (n_models, n_rows) that a site's own labels could have taught."""
+        return np.isin(proba.argmax(axis=2), own)
+
+    def calibrate(
+        self, answers: list[np.ndarray], truth: np.ndarray, weight: np.ndarray | None
+    ) -> list[np.ndarray]:
+        """Several answers of one model, at one temperature."""
+        temperature = fit_temperature(np.concatenate(answers), truth, weight)
+        return [apply_temperature(proba, temperature) for proba in answers]
+
+
+class Regression:
+    """Numbers; an answer is one of them."""
+
+    is_classification = False
+    n_outputs = 1
+
+    def truth(self, y: np.ndarray) -> np.ndarray:
+        """The numbers."""
+        return y
+
+    def as_answers(self, truth: np.ndarray) -> np.ndarray:
+        """The answers of someone who knows: (n_rows, n_outputs)."""
+        return truth[:, None].astype(np.float64)
+
+    # models
+
+    def responder(
+        self,
+        model: Any,
+        recorded: np.ndarray | None = None,
+        columns: np.ndarray | None = None,
+    ) -> Responder:
+        """A fitted model as generators and scorers see it."""
+        return RegressorResponder(model, recorded, columns)
+
+    def stand_in(self, y: np.ndarray) -> Any | None:
+        """A constant answer where there are no rows to fit a member with."""
+        if len(y):
+            return None
+        return DummyRegressor(strategy="constant", constant=0.0).fit([[0.0]], [0.0])
+
+    def check_answers(self, model: Any, answers: np.ndarray) -> None:
+        """Raise ValueError unless all are finite."""
+        _check_finite(model, answers, "for a row")
+
+    # what is taught
+
+    def as_rows(self, lesson: Lesson) -> Lesson:
+        """A lesson with targets as one that has them for its numbers."""
+        return replace(lesson, y=np.asarray(lesson.target)[:, 0], target=None)
+
+    def spread(self, target: np.ndarray, y: np.ndarray, weight: np.ndarray):
+        """The row, number and weight that soft labels stand for."""
+        return np.arange(len(y)), target[:, 0], weight
+
+    def teachers_targets(self, teacher: Responder, samples: Samples, y: np.ndarray):
+        """What a teacher predicts for its samples."""
+        target = np.zeros((len(y), 1))
+        taught = np.flatnonzero(samples.success)
+        target[taught] = teacher.answers(take_rows(samples.X, taught))
+        return target
+
+    # what answers are worth
+
+    def assess(
+        self, answers: np.ndarray, truth: np.ndarray, weight: np.ndarray | None
+    ) -> Assessment:
+        """Right: the error is at most the typical one; see `closeness`."""
+        confidence = closeness(answers[..., 0], truth, _typical(answers, truth, weight))
+        return Assessment(confidence >= 0.5, confidence, answers, answers, None)
+
+    def fit_label_pool(
+        self,
+        assessed: Assessment,
+        members: np.ndarray,
+        truth: np.ndarray,
+        weight: np.ndarray | None,
+    ) -> LinearLabelPool:
+        """What some members (mask) say together, as labels."""
+        answers = assessed.answers[members]
+        return LinearLabelPool(fit_linear_pool(answers[..., 0], truth, weight))
+
+    def goodness(self, answers: np.ndarray, truth: np.ndarray, weight: np.ndarray):
+        """Errors (n_models, n_rows), negative, by the first one's typical error."""
+        scale = _typical(answers[:1], truth, weight)
+        return -np.abs(answers[..., 0] - truth) / scale
+
+    def is_familiar(self, answers: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Answers (n_models, n_rows) within the range of a site's own numbers."""
+        if not len(own):
+            return np.zeros(answers.shape[:2], dtype=bool)
+        return (own.min() <= answers[..., 0]) & (answers[..., 0] <= own.max())
+
+    def calibrate(
+        self, answers: list[np.ndarray], truth: np.ndarray, weight: np.ndarray | None
+    ) -> list[np.ndarray]:
+        """As they are: an error is an error in the unit of y."""
+        return answers
+
+
+Task = Classification | Regression
+
+
+def closeness(answers: np.ndarray, truth: np.ndarray, scale: float) -> np.ndarray:
+    """``2 ** (-|answer - truth| / scale)``: 1 without an error, 1/2 at a typical one.
+
+    What a probability is to a class. However large an error is, it counts at most 1:
+    heavy tails and outliers do not decide who teaches whom.
+    """
+    return np.exp2(-np.abs(answers - truth) / scale)
+
+
+def _typical(answers: np.ndarray, truth: np.ndarray, weight: Any) -> float:
+    """The weighted median of the absolute errors of all members.
+
+    The mean if more than half are exact; 1 if all are.
+    """
+    error = np.abs(answers[..., 0] - truth)
+    every = np.ones(len(truth)) if weight is None else weight
+    of_error = np.broadcast_to(every, error.shape).ravel()
+    order = np.argsort(error, axis=None, kind="stable")
+    total = np.cumsum(of_error[order])
+    if not len(order) or not total[-1] > 0:
+        return 1.0
+    median = error.ravel()[order[np.searchsorted(total, total[-1] / 2)]]
+    if median > 0:
+        return float(median)
+    return float(np.average(error.ravel(), weights=of_error)) or 1.0
+
+
+def _check_finite(model: Any, answers: np.ndarray, of_what: str) -> None:
+    """Raise if a model answers with NaN or infinity."""
+    is_bad = ~np.isfinite(answers).all(axis=1)
+    if is_bad.any():
+        raise ValueError(
+            f"{type(model).__name__} must answer with finite numbers; got "
+            f"{answers[is_bad.argmax()].tolist()} {of_what}. Scale the columns, or "
+            "leave the estimator out."
+        )
