@@ -13,7 +13,6 @@ from sklearn.utils.validation import column_or_1d
 from sklearn_coopkd._containers import n_rows
 from sklearn_coopkd._distiller import BaseDistiller, final_has
 from sklearn_coopkd._final import PooledLogisticRegression
-from sklearn_coopkd._fitting import check_known_classes
 from sklearn_coopkd._responses import (
     apply_temperature,
     class_proba,
@@ -336,9 +335,6 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
     def _task(self):
         return Classification(self.classes_)
 
-    def _check_known(self, members):
-        check_known_classes(members, self.classes_)
-
     def _default_final(self):
         return PooledLogisticRegression(getattr(self, "classes_", None))
 
@@ -360,8 +356,7 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
         return [""] if n_classes == 2 else list(map(str, range(n_classes)))
 
     def _vote(self, X):
-        proba = self._calibration.mean(lambda i: self._ask(self.estimators_, i, X))
-        return self.classes_[proba.argmax(axis=1)]
+        return self.classes_[self._mean_answers(X).argmax(axis=1)]
 
     @available_if(final_has("predict_proba"))
     def predict_proba(self, X):
@@ -381,7 +376,7 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
         X = self._checked(X)
         if self.combine == "best":
             return self._student_answers(X, self.best_index_)
-        return self._calibration.mean(lambda i: self._ask(self.estimators_, i, X))
+        return self._mean_answers(X)
 
     @available_if(final_has("predict_proba"))
     def predict_log_proba(self, X):

@@ -40,6 +40,7 @@ from sklearn_coopkd._containers import (
 )
 from sklearn_coopkd._fitting import (
     MAX_SEED,
+    check_known_classes,
     check_no_metadata,
     make_member,
     seeded,
@@ -197,7 +198,8 @@ class BaseDistiller(TransformerMixin, BaseHeterogeneousEnsemble):
             for name, estimator, member_seed in zip(names, all_estimators, seeds)
             if estimator != "drop"
         ]
-        self._check_known(members)
+        if task.is_classification:
+            check_known_classes(members, self.classes_)
         if sites is None:
             ownership = one_table(len(members), len(y))
         else:
@@ -447,6 +449,10 @@ class BaseDistiller(TransformerMixin, BaseHeterogeneousEnsemble):
     def _ask(self, estimators, i, X):
         """Answers (n_rows, n_outputs) of model i."""
         return self._answers_of(estimators[i], self._seen(X, i))
+
+    def _mean_answers(self, X):
+        """The vote of all students, (n_rows, n_outputs)."""
+        return self._calibration.mean(lambda i: self._ask(self.estimators_, i, X))
 
     def _final_input(self, X):
         """What the final estimator sees."""

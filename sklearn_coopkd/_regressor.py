@@ -253,9 +253,6 @@ class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
     def _task(self):
         return Regression()
 
-    def _check_known(self, members):
-        """Nothing to check: every regressor knows all numbers."""
-
     # predict
 
     def _answers_of(self, model, X):
@@ -270,4 +267,4 @@ class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
         return [""]
 
     def _vote(self, X):
-        return self._calibration.mean(lambda i: self._ask(self.estimators_, i, X))[:, 0]
+        return self._mean_answers(X)[:, 0]

@@ -39,8 +39,7 @@ class Assessment:
 
     right: np.ndarray  # (n_members, n_rows) bool
     confidence: np.ndarray  # (n_members, n_rows) of the truth, from 0 to 1
-    answers: np.ndarray  # (n_members, n_rows, n_outputs) as given
-    comparable: np.ndarray  # the same, calibrated
+    comparable: np.ndarray  # (n_members, n_rows, n_outputs) answers, calibrated
     temperatures: np.ndarray | None  # (n_members,) that they were calibrated with
 
 
@@ -140,7 +139,7 @@ class Classification:
         comparable = calibrated(proba, temperatures)
         confidence = comparable[:, np.arange(len(truth)), truth]
         right = correct_rows(proba, truth)
-        return Assessment(right, confidence, proba, comparable, temperatures)
+        return Assessment(right, confidence, comparable, temperatures)
 
     def fit_label_pool(
         self,
@@ -229,7 +228,7 @@ class Regression:
     ) -> Assessment:
         """Right: the error is at most the typical one; see `closeness`."""
         confidence = closeness(answers[..., 0], truth, _typical(answers, truth, weight))
-        return Assessment(confidence >= 0.5, confidence, answers, answers, None)
+        return Assessment(confidence >= 0.5, confidence, answers, None)
 
     def fit_label_pool(
         self,
@@ -239,7 +238,7 @@ class Regression:
         weight: np.ndarray | None,
     ) -> LinearLabelPool:
         """What some members (mask) say together, as labels."""
-        answers = assessed.answers[members]
+        answers = assessed.comparable[members]
         return LinearLabelPool(fit_linear_pool(answers[..., 0], truth, weight))
 
     def goodness(self, answers: np.ndarray, truth: np.ndarray, weight: np.ndarray):

@@ -51,7 +51,7 @@ ALLOWED = {
         "_scoring",
     }
     | {"_sites", "_peers", "generators"},
-    "_classifier": LEAVES | {"_distiller", "_final", "_fitting", "_tasks"},
+    "_classifier": LEAVES | {"_distiller", "_final", "_tasks"},
     "_regressor": LEAVES | {"_distiller", "_tasks"},
     "_files": {"_containers"},
     "_privacy": LEAVES,
