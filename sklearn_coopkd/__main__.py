@@ -195,6 +195,10 @@ def _read_csv(path: str, target: str) -> tuple[Any, Any]:
         ) from error
     try:
         table = pd.read_csv(path)
+        if target in table.columns:
+            # labels as they are written: "NA" may be one, "01" is another than "1"
+            kept = {"dtype": {target: str}, "keep_default_na": False}
+            written = pd.read_csv(path, usecols=[target], **kept)[target]
     except (OSError, ValueError) as error:  # ValueError: empty, unreadable, not text
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"cannot read {path}: {reason}") from error
@@ -206,6 +210,8 @@ def _read_csv(path: str, target: str) -> tuple[Any, Any]:
             f"{columns}{more}."
         )
     n_lines = len(table)
+    if table[target].dtype.kind not in "iuf" or written.str.match(r"[+-]?0\d").any():
+        table[target] = written.where(written != "")
     table = table[table[target].notna()].reset_index(drop=True)
     if len(table) < n_lines:
         told = f"{n_lines - len(table)} of {n_lines} rows"
@@ -213,10 +219,16 @@ def _read_csv(path: str, target: str) -> tuple[Any, Any]:
     if not len(table):
         raise InputError(f"--target {target!r} is missing in every row of {path}.")
     y = table.pop(target)
-    X = table.dropna(axis="columns", how="all")
-    if X.shape[1] == 0:
-        raise InputError(f"{path} has no column besides {target!r} to learn from.")
-    return X, y
+    if (table.nunique(dropna=False) < 2).all():
+        raise InputError(
+            f"{path} has no column besides {target!r} to learn from: one whose values "
+            "differ."
+        )
+    is_empty = table.isna().all()
+    if is_empty.any():
+        names = ", ".join(map(repr, table.columns[is_empty]))
+        print(f"not used, empty: {names}", file=sys.stderr)
+    return table, y
 
 
 def _found_task(y: Any) -> str:
@@ -478,7 +490,8 @@ def main(argv: list[str] | None = None) -> int:
             _save(distiller, path)
     except (InputError, ValueError, OSError) as error:
         progress.clear()
-        message = " ".join(str(error).split())
+        notes = getattr(error, "__notes__", [])  # they name the member
+        message = " ".join(" ".join([str(error), *notes]).split())
         print(f"sklearn_coopkd: error: {message}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -14,7 +14,6 @@ from sklearn_coopkd._containers import n_rows
 from sklearn_coopkd._distiller import BaseDistiller, final_has
 from sklearn_coopkd._final import PooledLogisticRegression
 from sklearn_coopkd._responses import (
-    apply_temperature,
     class_proba,
     response_method,
 )
@@ -149,7 +148,8 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
         that it sees.
 
     best_index_ : int
-        Position in `estimators_` of the student with the best score.
+        Position in `estimators_` of the student with the best score, each one's
+        answers calibrated first; see `scores_`.
 
     classes_ : ndarray of shape (n_classes,)
         Class labels.
@@ -168,7 +168,7 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
 
     history_ : list of dict
         For each round and student: "round", "student", "deficient" (rows it needed
-        help with), "taught" (those that a peer may teach), "requested" and "reached"
+        help with), "taught" (those with a teacher), "requested" and "reached"
         (pseudo-samples asked for, and made), "repeated" (left out: equal to another
         or to a real row),
         "score_before" (the best so far), "score_after" (NaN without a gate, and of one
@@ -184,7 +184,8 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
         For each student: a Bunch with "X", "y" (the true label), "weight", "teacher"
         (names), "source" (row of the training data), "round" and "target" (soft
         labels, shape (n_samples, n_classes), of which the true label need not have
-        the largest share; None if the student learned labels).
+        the largest share, and cut as in `soft_labels_` before a student learns them;
+        None if it learned labels).
 
     soft_labels_ : :class:`~sklearn.utils.Bunch`
         For each student: soft labels of its own rows, shape (n_samples, n_classes),
@@ -218,7 +219,12 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
     site never saw, if it gains more elsewhere (see the user guide).
     Models are asked about rows where these are, and a pseudo-sample is made from rows
     of one site. ``combine="stack"`` brings probabilities and labels of all sites
-    together, "vote" and "best" only scores and temperatures.
+    together, "vote" and "best" only scores and what calibrates answers.
+
+    Answers are calibrated before they are stacked, averaged, or compared to find the
+    best student, each student's by the temperature and the smoothing of the least
+    log-loss on rows that it was not fitted with: ``p(k) ~ (p(k) + s / n_classes) **
+    (1 / T)``.
 
     On one table a student is also told how doubtful rows and pseudo-samples are: by
     the members' answers, each of a model that was not fitted with the row, or the
@@ -233,14 +239,16 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
 
     Without a gate the stack is one of the students of the round before the last (with
     one round, of the members before teaching): what the last round's answer out of
-    sample would cost as much as the gate. ``combine="vote"`` asks the last round's, at
-    the temperatures of these.
+    sample would cost as much as the gate. ``combine="vote"`` asks the last round's,
+    calibrated as these.
 
     Members of which a fold leaves only one class stand aside for that fold: a constant
     prediction takes their place.
 
     References
     ----------
+    Guo et al., "On Calibration of Modern Neural Networks", ICML 2017: the temperature.
+
     Livanos, Davidson, Wong, "Cooperative Knowledge Distillation: A Learner Agnostic
     Approach", AAAI 2024.
 
@@ -348,7 +356,7 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
         proba = self._ask(self.estimators_, i, X)
         if response_method(self.estimators_[i]) == "predict_proba":
             return proba
-        return apply_temperature(proba, self._calibration.models[i])
+        return self._calibration.models[i](proba)
 
     def _suffixes(self):
         """Of the columns of one member in `transform`."""
@@ -375,7 +383,8 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
             return class_proba(self.final_estimator_, X_meta, self.classes_)
         X = self._checked(X)
         if self.combine == "best":
-            return self._student_answers(X, self.best_index_)
+            of_best = self._ask(self.estimators_, self.best_index_, X)
+            return self._calibration.models[self.best_index_](of_best)
         return self._mean_answers(X)
 
     @available_if(final_has("predict_proba"))

@@ -13,20 +13,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sklearn_coopkd._calibration import Calibrator, fit_calibrator, fit_calibrators
 from sklearn_coopkd._problem import Problem
-from sklearn_coopkd._responses import apply_temperature, fit_temperature
 from sklearn_coopkd._rounds import RoundsResult
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """One temperature for each model that is asked, and one for the mean of all.
+    """One calibrator for each model that is asked, and one for the mean of all.
 
     None: answers are numbers, and are not calibrated.
     """
 
-    models: list[float | None]
-    vote: float | None
+    models: list[Calibrator] | list[None]
+    vote: Calibrator | None
 
     def apply(self, answers: Callable[[int], np.ndarray]) -> list[np.ndarray]:
         """Calibrated answers.
@@ -40,19 +40,19 @@ class Calibration:
         -------
         calibrated : list of ndarray of shape (n_rows, n_outputs)
         """
-        return [_at(answers(i), t) for i, t in enumerate(self.models)]
+        return [_by(one, answers(i)) for i, one in enumerate(self.models)]
 
     def mean(self, answers: Callable[[int], np.ndarray]) -> np.ndarray:
         """The vote: the mean of calibrated answers, calibrated again."""
-        return _at(np.mean(self.apply(answers), axis=0), self.vote)
+        return _by(self.vote, np.mean(self.apply(answers), axis=0))
 
 
-def _at(answers: np.ndarray, temperature: float | None) -> np.ndarray:
-    return answers if temperature is None else apply_temperature(answers, temperature)
+def _by(calibrator: Calibrator | None, answers: np.ndarray) -> np.ndarray:
+    return answers if calibrator is None else calibrator(answers)
 
 
 def fit_calibration(result: RoundsResult, problem: Problem) -> Calibration:
-    """Fit the temperatures on out-of-sample answers.
+    """Fit the calibrators on out-of-sample answers.
 
     Of students whose answers nobody knows (the last round's, without a gate) they are
     those of the models that answer in their place.
@@ -63,12 +63,10 @@ def fit_calibration(result: RoundsResult, problem: Problem) -> Calibration:
     weight = None
     if problem.sample_weight is not None:
         weight = problem.weights(result.response_rows)
-    temperatures: list[float | None] = [
-        fit_temperature(proba, y_idx, weight) for proba in result.responses
-    ]
-    calibration = Calibration(temperatures, vote=1.0)
+    of_models = fit_calibrators(result.responses, y_idx, weight)
+    calibration = Calibration(of_models, vote=None)
     mean = calibration.mean(result.responses.__getitem__)
-    return replace(calibration, vote=fit_temperature(mean, y_idx, weight))
+    return replace(calibration, vote=fit_calibrator(mean, y_idx, weight))
 
 
 def as_columns(answers: list[np.ndarray]) -> np.ndarray:

@@ -36,6 +36,12 @@ def as_table(X: Any) -> Any:
     if is_pandas(X) or is_polars(X):
         if is_pandas(X) and any(getattr(t, "kind", "") == "c" for t in X.dtypes):
             raise ValueError(f"Complex data not supported\n{X}\n")
+        if is_pandas(X) and not X.columns.is_unique:
+            twice = X.columns[X.columns.duplicated()][0]
+            raise ValueError(
+                f"`X` must have distinct column names; got {twice!r} more than once. "
+                "Rename the columns."
+            )
         return X
     if sparse.issparse(X):
         if X.ndim != 2:

@@ -172,6 +172,7 @@ class BaseDistiller(TransformerMixin, BaseHeterogeneousEnsemble):
             the parameter and the way out.
         """
         names, all_estimators = self._validate_estimators()
+        self._validate_objects()
         if hasattr(self, "final_estimator_"):  # of an earlier fit
             del self.final_estimator_
         X = as_table(X)
@@ -296,6 +297,21 @@ class BaseDistiller(TransformerMixin, BaseHeterogeneousEnsemble):
                 )
         return names, all_estimators
 
+    def _validate_objects(self):
+        """Raise before anything is fitted, not when it is used."""
+        for name in ("final_estimator", "peer_selection", "generator"):
+            value = getattr(self, name)
+            if isinstance(value, type):
+                raise TypeError(
+                    f"`{name}` must be an object; got the class {value.__name__}. Use "
+                    f"{value.__name__}()."
+                )
+        if self.combine == "stack" and not self._is_of_my_kind(self._final()):
+            raise ValueError(
+                f"`final_estimator` must be a {self._kind}; got "
+                f"{self.final_estimator!r}."
+            )
+
     def _listed_estimators(self):
         if not self.estimators or not all(
             isinstance(item, (tuple, list))
@@ -404,8 +420,8 @@ class BaseDistiller(TransformerMixin, BaseHeterogeneousEnsemble):
     def _fit_combination(self, result, problem, routed):
         rows = result.response_rows
         self._calibration = fit_calibration(result, problem)
-        scores = np.where(np.isnan(result.scores), -np.inf, result.scores)
-        self.best_index_ = int(np.argmax(scores))
+        scores = result.calibrated_scores
+        self.best_index_ = int(np.argmax(np.where(np.isnan(scores), -np.inf, scores)))
         if self.combine != "stack":
             return
         if not len(rows):
@@ -419,12 +435,7 @@ class BaseDistiller(TransformerMixin, BaseHeterogeneousEnsemble):
                 "one class only to the final estimator. Set more rows aside, or use "
                 "combine='vote'."
             )
-        final = clone(self._final())
-        if not self._is_of_my_kind(final):
-            raise ValueError(
-                f"`final_estimator` must be a {self._kind}; got {final!r}."
-            )
-        final = seeded(final, problem.seed)
+        final = seeded(clone(self._final()), problem.seed)
         params = index_params(problem.X, dict(routed.final_estimator.fit), rows)
         if not routing_enabled() and params:
             name = weight_keyword(final)

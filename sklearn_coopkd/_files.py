@@ -122,7 +122,7 @@ def _write_column(file, name, column):
         write_array(file, name, np.asarray(column.cat.codes))
         import pandas as pd
 
-        values = pd.Series(dtype.categories)
+        values = pd.Series(dtype.categories, name=title)
         inside = _write_column(file, f"{name}/categories", values)
         return about | {
             "cells": "codes",

@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_coopkd._calibration import PROBA_FLOOR
 from sklearn_coopkd._pool import fit_pool, log_pool
-from sklearn_coopkd._responses import PROBA_FLOOR
 
 # Probabilities are floored here before logistic regression gets their logarithms: a
 # lower floor only lets single columns grow.

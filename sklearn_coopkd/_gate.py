@@ -7,8 +7,11 @@ sites it may lose a hundredth of the weight.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from sklearn_coopkd._calibration import TEMPERATURE_ALONE
 from sklearn_coopkd._fitting import Fitted
 from sklearn_coopkd._folds import Exclusion
 from sklearn_coopkd._problem import Problem
@@ -26,13 +29,12 @@ Models = dict[Exclusion, list[Fitted]]  # one entry per member
 
 
 def mean_scores(
-    problem: Problem, judged: dict[Exclusion, int], models: Models
+    problem: Problem,
+    judged: dict[Exclusion, int],
+    models: Models,
+    smoothings: Sequence[float] | None = None,
 ) -> np.ndarray:
     """Score of each member on held-out rows of all places, averaged by weight.
-
-    Between sites answers are calibrated first, each member's by one temperature: a
-    model is overconfident about rows of other sites, whether it has been taught or
-    not, and the price of that hides how much it learned.
 
     Parameters
     ----------
@@ -44,11 +46,19 @@ def mean_scores(
     models : dict
         The members without that fold.
 
+    smoothings : sequence of float, default=None
+        Calibrate answers first, each member's own, with one of these. None: between
+        sites with a temperature alone, else not. A model is overconfident about rows
+        of other sites, whether it has been taught or not, and the price of that hides
+        how much it learned.
+
     Returns
     -------
     scores : ndarray of shape (n_members,)
         NaN if there is nothing to judge them on.
     """
+    if smoothings is None and problem.sites.n_places > 1:
+        smoothings = TEMPERATURE_ALONE
     parts, weights = [], []
     for exclusion, fold in judged.items():
         rows = np.flatnonzero(problem.folds.test[fold])
@@ -60,10 +70,10 @@ def mean_scores(
     scores = np.full(len(problem.sites.owns), np.nan)
     for j in range(len(scores) if parts else 0):
         answers = [models[exclusion][j].answers(here) for exclusion, here in parts]
-        if problem.sites.n_places > 1:
+        if smoothings is not None:
             every = np.concatenate([here for _, here in parts])
             answers = problem.task.calibrate(
-                answers, problem.truth[every], problem.weights(every)
+                answers, problem.truth[every], problem.weights(every), smoothings
             )
         of_parts = [
             _score(problem, models[exclusion][j], here, given)

@@ -132,6 +132,11 @@ def _checked(made: Any, X: Any, name: str) -> Samples:
             f"with their columns and dtypes. Of {name}.generate: {error}"
         ) from error
     report = getattr(made, "report", {})
+    if not isinstance(report, dict):
+        raise TypeError(
+            "`generator` must return a `report` of numbers, a dict; "
+            f"{name}.generate returned {report!r}."
+        )
     for key, value in report.items():
         if not isinstance(value, Real):
             raise TypeError(

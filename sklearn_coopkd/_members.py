@@ -67,7 +67,8 @@ def make_members(
     Parameters
     ----------
     X : ndarray or pandas frame of shape (n_samples, n_features)
-        Columns that hold numbers are imputed and scaled, others one-hot encoded.
+        Columns that hold numbers are imputed and scaled, others one-hot encoded; empty
+        ones of a frame are not used.
 
     names : sequence of str
         Keys of `known`.
@@ -111,8 +112,9 @@ def _preprocessor(X: Any) -> Any:
     numeric = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
     if isinstance(X, np.ndarray):
         return numeric
-    numbers = X.select_dtypes("number").columns.tolist()
-    others = [column for column in X.columns if column not in numbers]
+    used = X.columns[X.notna().any()]
+    numbers = X[used].select_dtypes("number").columns.tolist()
+    others = [column for column in used if column not in numbers]
     encoder = OneHotEncoder(
         handle_unknown="infrequent_if_exist", min_frequency=5, sparse_output=False
     )

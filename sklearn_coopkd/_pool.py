@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import minimize, nnls
 from scipy.special import log_softmax
 
-from sklearn_coopkd._responses import PROBA_FLOOR
+from sklearn_coopkd._calibration import PROBA_FLOOR
 
 # Penalty that holds a member's weight in the pool at one share, in units of log-loss
 # summed over rows (of numbers: of a normal distribution): with few rows the pool is the

@@ -11,8 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 from sklearn.base import (
     BaseEstimator,
     ClassifierMixin,
@@ -30,9 +29,6 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_coopkd._containers import copy_table, is_pandas, n_rows, take_columns
 
-# Probabilities are floored here before a logarithm: an overconfident member (a full
-# tree says 0 and 1) would otherwise have an infinite loss that nothing can tame.
-PROBA_FLOOR = 1e-6
 # Above this many rows a forest's own call costs no more than its trees one by one.
 MAX_FOREST_ROWS = 5_000
 
@@ -203,77 +199,6 @@ def correct_rows(proba: np.ndarray, y_idx: np.ndarray) -> np.ndarray:
     """
     # all zero: a member that knows none of the classes
     return (proba.argmax(axis=2) == y_idx) & proba.any(axis=2)
-
-
-def fit_temperature(
-    proba: np.ndarray, y_idx: np.ndarray, sample_weight: np.ndarray | None = None
-) -> float:
-    """Temperature that minimises the log-loss of probabilities on held-out rows.
-
-    One positive scalar T; `proba ** (1 / T)`, normalised, keeps the ranking of the
-    classes and mends over- and underconfidence (Guo et al., "On Calibration of Modern
-    Neural Networks", ICML 2017).
-    """
-    if not len(y_idx) or proba.shape[1] < 2:
-        return 1.0
-    if sample_weight is not None and not sample_weight.any():
-        return 1.0
-    log_proba = np.log(np.maximum(proba, PROBA_FLOOR))
-    rows = np.arange(len(y_idx))
-
-    def loss(log_temperature: float) -> float:
-        scaled = log_softmax(log_proba / np.exp(log_temperature), axis=1)
-        return -float(np.average(scaled[rows, y_idx], weights=sample_weight))
-
-    found = minimize_scalar(loss, bounds=(-3.0, 5.0), method="bounded")
-    return float(np.exp(found.x))
-
-
-def apply_temperature(proba: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities sharpened (T < 1) or softened (T > 1), rows summing to 1."""
-    log_proba = np.log(np.maximum(proba, PROBA_FLOOR))
-    return softmax(log_proba / temperature, axis=1)
-
-
-def calibrated(proba: np.ndarray, temperatures: np.ndarray) -> np.ndarray:
-    """Probabilities of members, each calibrated by its own temperature.
-
-    Members differ in over- and underconfidence: this is what can be compared.
-
-    Parameters
-    ----------
-    proba : ndarray of shape (n_members, n_rows, n_classes)
-
-    temperatures : ndarray of shape (n_members,)
-        From `fit_temperatures`.
-
-    Returns
-    -------
-    calibrated : ndarray of shape (n_members, n_rows, n_classes)
-    """
-    found = [apply_temperature(*pair) for pair in zip(proba, temperatures)]
-    return np.array(found).reshape(proba.shape)
-
-
-def fit_temperatures(
-    proba: np.ndarray, y_idx: np.ndarray, sample_weight: np.ndarray | None = None
-) -> np.ndarray:
-    """Temperature of each member; see `fit_temperature`.
-
-    Parameters
-    ----------
-    proba : ndarray of shape (n_members, n_rows, n_classes)
-        Out-of-sample probabilities.
-
-    y_idx : ndarray of shape (n_rows,)
-
-    sample_weight : ndarray of shape (n_rows,), default=None
-
-    Returns
-    -------
-    temperatures : ndarray of shape (n_members,)
-    """
-    return np.array([fit_temperature(one, y_idx, sample_weight) for one in proba])
 
 
 class Responder(BaseEstimator):

@@ -1,4 +1,4 @@
-"""The loop: cross-fitting, teaching and the never-worse gate.
+"""The loop: cross-fitting, teaching and the gate.
 
 Everything is computed for a *base*, a set of folds that nothing may have seen: the
 delivered students for the base without folds, the students that the gate judges on
@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
+from sklearn_coopkd._calibration import SMOOTHINGS
 from sklearn_coopkd._fitting import (
     Fitted,
     Member,
@@ -55,6 +56,7 @@ class RoundsResult:
     lessons: list[Lesson | None]
     soft_labels: list[np.ndarray | None]  # (n_samples, n_outputs), NaN: not its row
     scores: np.ndarray  # out-of-sample score of each student
+    calibrated_scores: np.ndarray  # those of their calibrated answers
     history: list[dict[str, Any]]
     transfer: np.ndarray
     n_iter: int
@@ -421,8 +423,8 @@ class _Loop:
         """All rounds; see `run_rounds`."""
         problem, root, gates = self.problem, self.folds.root, self.folds.gates
         self.fit_plain()
-        scores = self._scores_before()
         self.best = {base: list(self.full[0][base]) for base in self.bases}
+        scores = mean_scores(problem, *self._held_out(0))
         history: list[dict[str, Any]] = []
         last_kept, n_iter, termination = 0, 0, "max_iter"
         for round_ in range(1, problem.max_iter + 1):
@@ -464,16 +466,21 @@ class _Loop:
             last_kept = round_
         return self._result(last_kept, n_iter, termination, history, scores)
 
-    def _scores_before(self) -> np.ndarray:
-        """Out-of-sample scores of the members, before teaching."""
+    def _held_out(self, round_: int):
+        """The fold to judge on, and the members without it, by exclusion.
+
+        With a gate the best so far. Without one those that were cross-fitted after a
+        round, or the last such: nobody has needed the last round's students without a
+        fold.
+        """
         root, gates = self.folds.root, self.folds.gates
         if gates:
-            return mean_scores(self.problem, gates, self.full[0])
+            return gates, self.best
         children = self.folds.children(root)
-        return mean_scores(
-            self.problem,
+        crossed = self.crossed[min(round_, len(self.crossed) - 1)]
+        return (
             {child: fold for fold, child in children.items()},
-            {child: self.crossed[0][root, fold] for fold, child in children.items()},
+            {child: crossed[root, fold] for fold, child in children.items()},
         )
 
     def _changed(self, round_: int) -> np.ndarray:
@@ -502,7 +509,8 @@ class _Loop:
     def _result(self, last_kept, n_iter, termination, history, scores) -> RoundsResult:
         root = self.folds.root
         final = self.best[root]
-        rows, responses, answering = self._responses(last_kept)
+        judged, models = self._held_out(last_kept)
+        rows, responses = self._responses(judged, models)
         lessons = [fitted.lesson for fitted in final]
         transfer = np.zeros((len(self.members), len(self.members)), dtype=np.int64)
         for j, lesson in enumerate(lessons):
@@ -515,39 +523,36 @@ class _Loop:
             lessons=lessons,
             soft_labels=[fitted.soft_labels for fitted in final],
             scores=scores,
+            calibrated_scores=mean_scores(self.problem, judged, models, SMOOTHINGS),
             history=history,
             transfer=transfer,
             n_iter=n_iter,
             termination=termination,
             response_rows=rows,
             responses=responses,
-            answering=[fitted.model for fitted in answering],
+            answering=[fitted.model for fitted in self._answering(last_kept)],
             columns=[member.columns for member in self.members],
         )
 
-    def _responses(self, last_kept: int):
-        """Answers to rows that no part of a model has seen, and whose they are."""
-        folds, root = self.folds, self.folds.root
-        if folds.gates:
-            crossed = [(fold, self.best[base]) for base, fold in folds.gates.items()]
-            answering = self.best[root]
-        else:
-            # nobody has needed the last round's students without a fold
-            last = min(last_kept, len(self.crossed) - 1)
-            crossed = [
-                (fold, self.crossed[last][root, fold]) for fold in folds.children(root)
-            ]
-            answering = self.full[last][root]
+    def _answering(self, round_: int) -> list[Fitted]:
+        """The models of which `_held_out` gives those without a fold."""
+        if self.folds.gates:
+            return self.best[self.folds.root]
+        return self.full[min(round_, len(self.crossed) - 1)][self.folds.root]
+
+    def _responses(self, judged, models):
+        """Rows of the folds, and the answers of the members without them."""
+        folds = self.folds
         n_rows = folds.test.shape[1]
         count = np.zeros(n_rows)
         total = np.zeros((len(self.members), n_rows, self.problem.task.n_outputs))
-        for fold, models in crossed:
+        for exclusion, fold in judged.items():
             rows = np.flatnonzero(folds.test[fold])
             count[rows] += 1
-            for i, fitted in enumerate(models):
+            for i, fitted in enumerate(models[exclusion]):
                 total[i, rows] += fitted.answers(rows)
         rows = np.flatnonzero(count)
-        return rows, total[:, rows] / count[rows][None, :, None], answering
+        return rows, total[:, rows] / count[rows][None, :, None]
 
 
 def run_rounds(

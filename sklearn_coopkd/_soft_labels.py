@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_coopkd._pool import LinearPool, fit_pool, log_pool
-from sklearn_coopkd._responses import calibrated
+from sklearn_coopkd._calibration import Calibrator, calibrated
+from sklearn_coopkd._pool import LinearPool, log_pool
 
 # Share of the members' answer in a soft label; the rest is the label itself.
 POOL_SHARE = 0.75
@@ -23,7 +23,7 @@ POOL_SHARE = 0.75
 class LabelPool:
     """The members' logarithmic opinion pool, as labels."""
 
-    temperatures: np.ndarray  # (n_members,)
+    calibrators: list[Calibrator]  # of the members
     weights: np.ndarray  # (n_members,)
 
     def soft_labels(self, proba: np.ndarray, y_idx: np.ndarray) -> np.ndarray:
@@ -42,7 +42,7 @@ class LabelPool:
         soft_labels : ndarray of shape (n_rows, n_classes)
             ``(1 - POOL_SHARE) * label + POOL_SHARE * pool``, rows summing to 1.
         """
-        pooled = np.exp(log_pool(calibrated(proba, self.temperatures), self.weights))
+        pooled = np.exp(log_pool(calibrated(proba, self.calibrators), self.weights))
         mixed = POOL_SHARE * pooled
         mixed[np.arange(len(y_idx)), y_idx] += 1 - POOL_SHARE
         return mixed
@@ -71,31 +71,3 @@ class LinearLabelPool:
         """
         pooled = self.pool(answers[..., 0])
         return ((1 - POOL_SHARE) * y + POOL_SHARE * pooled)[:, None]
-
-
-def fit_label_pool(
-    comparable: np.ndarray,
-    temperatures: np.ndarray,
-    y_idx: np.ndarray,
-    sample_weight: np.ndarray | None = None,
-) -> LabelPool:
-    """Fit the members' weights in the pool, of the least log-loss.
-
-    Parameters
-    ----------
-    comparable : ndarray of shape (n_members, n_rows, n_classes)
-        Out-of-sample probabilities, calibrated.
-
-    temperatures : ndarray of shape (n_members,)
-        Those that they were calibrated with.
-
-    y_idx : ndarray of shape (n_rows,)
-        Position of the true class.
-
-    sample_weight : ndarray of shape (n_rows,), default=None
-
-    Returns
-    -------
-    pool : LabelPool
-    """
-    return LabelPool(temperatures, fit_pool(comparable, y_idx, sample_weight))

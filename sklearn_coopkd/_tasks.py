@@ -7,30 +7,31 @@ Everything above works on arrays of answers and asks a task what they are worth.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
+from sklearn_coopkd._calibration import (
+    TEMPERATURE_ALONE,
+    Calibrator,
+    calibrated,
+    fit_calibrator,
+    fit_calibrators,
+)
 from sklearn_coopkd._containers import take_rows
 from sklearn_coopkd._lessons import Lesson, Samples, spread, spread_labels
-from sklearn_coopkd._pool import fit_linear_pool
+from sklearn_coopkd._pool import fit_linear_pool, fit_pool
 from sklearn_coopkd._responses import (
     ClassifierResponder,
     RegressorResponder,
     Responder,
-    apply_temperature,
-    calibrated,
     correct_rows,
-    fit_temperature,
-    fit_temperatures,
 )
-from sklearn_coopkd._soft_labels import (
-    LabelPool,
-    LinearLabelPool,
-    fit_label_pool,
-)
+from sklearn_coopkd._soft_labels import LabelPool, LinearLabelPool
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Assessment:
     right: np.ndarray  # (n_members, n_rows) bool
     confidence: np.ndarray  # (n_members, n_rows) of the truth, from 0 to 1
     comparable: np.ndarray  # (n_members, n_rows, n_outputs) answers, calibrated
-    temperatures: np.ndarray | None  # (n_members,) that they were calibrated with
+    calibrators: list[Calibrator] | None  # of the members
 
 
 class Classification:
@@ -135,11 +136,11 @@ class Classification:
         self, proba: np.ndarray, truth: np.ndarray, weight: np.ndarray | None
     ) -> Assessment:
         """Right: the most probable class is the true one. Confidence: calibrated."""
-        temperatures = fit_temperatures(proba, truth, weight)
-        comparable = calibrated(proba, temperatures)
+        calibrators = fit_calibrators(proba, truth, weight, TEMPERATURE_ALONE)
+        comparable = calibrated(proba, calibrators)
         confidence = comparable[:, np.arange(len(truth)), truth]
         right = correct_rows(proba, truth)
-        return Assessment(right, confidence, comparable, temperatures)
+        return Assessment(right, confidence, comparable, calibrators)
 
     def fit_label_pool(
         self,
@@ -149,9 +150,10 @@ class Classification:
         weight: np.ndarray | None,
     ) -> LabelPool:
         """What some members (mask) say together, as labels."""
-        comparable, temperatures = assessed.comparable, assessed.temperatures
-        assert temperatures is not None
-        return fit_label_pool(comparable[members], temperatures[members], truth, weight)
+        assert assessed.calibrators is not None
+        of_members = list(compress(assessed.calibrators, members))
+        weights = fit_pool(assessed.comparable[members], truth, weight)
+        return LabelPool(of_members, weights)
 
     def goodness(self, proba: np.ndarray, truth: np.ndarray, weight: np.ndarray):
         """1 where a model is right, else 0: (n_models, n_rows)."""
@@ -162,11 +164,16 @@ class Classification:
         return np.isin(proba.argmax(axis=2), own)
 
     def calibrate(
-        self, answers: list[np.ndarray], truth: np.ndarray, weight: np.ndarray | None
+        self,
+        answers: list[np.ndarray],
+        truth: np.ndarray,
+        weight: np.ndarray,
+        smoothings: Sequence[float],
     ) -> list[np.ndarray]:
-        """Several answers of one model, at one temperature."""
-        temperature = fit_temperature(np.concatenate(answers), truth, weight)
-        return [apply_temperature(proba, temperature) for proba in answers]
+        """Several answers of one model, calibrated alike."""
+        every = np.concatenate(answers)
+        calibrator = fit_calibrator(every, truth, weight, smoothings)
+        return [calibrator(proba) for proba in answers]
 
 
 class Regression:
@@ -253,7 +260,11 @@ class Regression:
         return (own.min() <= answers[..., 0]) & (answers[..., 0] <= own.max())
 
     def calibrate(
-        self, answers: list[np.ndarray], truth: np.ndarray, weight: np.ndarray | None
+        self,
+        answers: list[np.ndarray],
+        truth: np.ndarray,
+        weight: np.ndarray,
+        smoothings: Sequence[float],
     ) -> list[np.ndarray]:
         """As they are: an error is an error in the unit of y."""
         return answers

@@ -65,7 +65,8 @@ def test_json_of_a_csv_and_the_saved_distiller(csv, tmp_path, capsys):
     assert "left out, without 'buys': 1 of " in captured.err
     report = json.loads(captured.out)
     assert report["n_train"] + report["n_test"] == 159
-    assert report["n_columns"] == 4
+    assert report["n_columns"] == 5
+    assert "not used, empty: 'empty'" in captured.err
     assert report["classes"] == ["no", "yes"]
     assert list(report["members"]) == ["logistic", "tree", "bayes"]
     assert np.shape(report["transfer"]) == (3, 3)
@@ -75,7 +76,7 @@ def test_json_of_a_csv_and_the_saved_distiller(csv, tmp_path, capsys):
         "CooperativeDistiller",
     }
     distiller = joblib.load(saved)
-    rows = pd.read_csv(csv).drop(columns=["buys", "empty"])
+    rows = pd.read_csv(csv).drop(columns="buys")  # all others, as they are
     assert set(distiller.predict(rows)) == {"yes", "no"}
     assert set(tmp_path.iterdir()) == {csv, saved}  # no temporary file is left
     main(command)
@@ -93,6 +94,27 @@ def test_numeric_labels(tmp_path, capsys):
     command = [str(tmp_path / "wine.csv"), "--target", "kind", "--json"]
     assert main([*command, "--members", "logistic,bayes"]) == 0
     assert json.loads(capsys.readouterr().out)["classes"] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        (["None", "NA", "yes"], ["NA", "None", "yes"]),  # words that pandas leaves out
+        (["01", "1", "2"], ["01", "1", "2"]),
+        (["1.0", "2.0", ""], ["1", "2"]),
+        (["1", "2", "NA"], ["1", "2"]),  # in a column of numbers: missing
+        (["True", "False"], ["False", "True"]),
+        (["a", "b", ""], ["a", "b"]),
+    ],
+    ids=str,
+)
+def test_labels_are_taken_as_they_are_written(written, found, tmp_path, capsys):
+    rng = np.random.RandomState(0)
+    table = pd.DataFrame({"x": rng.rand(90), "y": np.resize(written, 90)})
+    table.to_csv(tmp_path / "table.csv", index=False)
+    command = [str(tmp_path / "table.csv"), "--target", "y", "--json"]
+    assert main([*command, "--members", "bayes,tree"]) == 0
+    assert json.loads(capsys.readouterr().out)["classes"] == found
 
 
 @pytest.mark.parametrize("decimals", [2, 0])
@@ -116,7 +138,7 @@ def test_numbers_with_fractions_or_many_values_are_predicted_as_such(
     distiller = joblib.load(saved)
     _, test = train_test_split(np.arange(len(table)), test_size=0.25, random_state=0)
     rows = table.loc[test]
-    predicted = distiller.predict(rows.drop(columns=["income", "empty"]))
+    predicted = distiller.predict(rows.drop(columns="income"))
     error = np.sqrt(np.mean((predicted - rows["income"]) ** 2))
     found = report["combined"]["CooperativeDistillerRegressor"]["rmse"]
     assert found == pytest.approx(error)
@@ -155,6 +177,8 @@ def bad(tmp_path, name, text):
         (["{csv}", "--target", "buys", "--save", "/no/such/x"], "folder that exists"),
         (["{blank}", "--target", "y"], "cannot read"),
         (["{lonely}", "--target", "y"], "no column besides"),
+        (["{same}", "--target", "y"], "one whose values differ"),
+        (["{endless}", "--target", "y", "--members", "bayes"], "member 'bayes'"),
         (["{rare}", "--target", "y"], "class c has 1"),
         (["{single}", "--target", "y"], "at least 2 classes; got 1"),
         (["{binary}", "--target", "y"], "cannot read"),
@@ -167,6 +191,8 @@ def test_bad_input_is_one_line_and_code_2(arguments, message, csv, tmp_path, cap
         "csv": str(csv),
         "blank": bad(tmp_path, "blank.csv", ""),
         "lonely": bad(tmp_path, "lonely.csv", "y\n" + "a\nb\n" * 20),
+        "same": bad(tmp_path, "same.csv", "x,y,z\n" + "1,a,\n1,b,\n" * 20),
+        "endless": bad(tmp_path, "endless.csv", "x,y\n" + "inf,a\n1,b\n" * 20),
         "short": bad(tmp_path, "short.csv", "x,y\n1,0.5\n2,1.5\n3,2.5\n"),
         "single": bad(tmp_path, "single.csv", "x,y\n" + "1,a\n2,a\n" * 20),
         "rare": bad(tmp_path, "rare.csv", "x,y\n" + "1,a\n2,b\n" * 20 + "3,c\n"),

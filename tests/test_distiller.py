@@ -50,8 +50,8 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_coopkd import CooperativeDistiller, QuintessentialGenerator
+from sklearn_coopkd._calibration import fit_calibrator
 from sklearn_coopkd._final import PooledLogisticRegression
-from sklearn_coopkd._responses import apply_temperature, fit_temperature
 
 
 def assert_works(distiller, X, y, **fit_params):
@@ -121,17 +121,28 @@ def test_binary_transform_has_one_column_per_member(members, cancer):
     ]
 
 
-def test_best_is_the_student_with_the_best_score(members, cancer):
-    distiller = CooperativeDistiller(members, combine="best", random_state=0).fit(
-        *cancer
-    )
-    assert distiller.best_index_ == np.argmax(distiller.scores_)
-    best = distiller.estimators_[distiller.best_index_]
-    assert np.array_equal(distiller.predict(cancer[0]), best.predict(cancer[0]))
-    # a forest is asked tree by tree
-    np.testing.assert_allclose(
-        distiller.predict_proba(cancer[0]), best.predict_proba(cancer[0]), rtol=1e-12
-    )
+def test_best_is_the_student_with_the_best_score_of_calibrated_answers(cancer):
+    """A full tree is right more often than a dull model that is never sure."""
+    X, y = cancer
+    members = [
+        ("dull", GaussianNB(var_smoothing=10)),
+        ("tree", DecisionTreeClassifier(random_state=0)),
+    ]
+    cv = list(StratifiedKFold(4).split(X, y))
+    distiller = CooperativeDistiller(members, combine="best", cv=cv, max_iter=0)
+    distiller.fit(X, y)
+    scores, calibrators = [], []
+    for _, member in members:
+        held_out = cross_val_predict(member, X, y, cv=cv, method="predict_proba")
+        calibrators.append(fit_calibrator(held_out, y))
+        proba = calibrators[-1](held_out)
+        scores.append(np.mean([log_loss(y[test], proba[test]) for _, test in cv]))
+    assert distiller.scores_[1] < distiller.scores_[0]  # the price of certainty
+    assert distiller.best_index_ == np.argmin(scores) == 1
+    best = distiller.estimators_[1]
+    assert np.array_equal(distiller.predict(X), best.predict(X))
+    expected = calibrators[1](best.predict_proba(X))
+    np.testing.assert_allclose(distiller.predict_proba(X), expected, rtol=1e-6)
 
 
 # --- labels, containers, cells --------------------------------------------------------
@@ -654,7 +665,7 @@ def test_scores_are_those_of_the_scorer(cancer):
 
 
 def test_without_rounds_it_is_stacking_of_calibrated_members(members, iris):
-    """max_iter=0 against cross_val_predict, temperature and the final estimator."""
+    """max_iter=0 against cross_val_predict, calibration and the final estimator."""
     X, y = iris
     stacking = StackingClassifier(members, cv=4).fit(X, y)
     distiller = CooperativeDistiller(members, cv=4, max_iter=0).fit(X, y)
@@ -662,10 +673,10 @@ def test_without_rounds_it_is_stacking_of_calibrated_members(members, iris):
     train, test = [], []
     for name, member in members:
         held_out = cross_val_predict(member, X, y, cv=4, method="predict_proba")
-        temperature = fit_temperature(held_out, y)
-        train.append(apply_temperature(held_out, temperature))
+        calibrate = fit_calibrator(held_out, y)
+        train.append(calibrate(held_out))
         answers = stacking.named_estimators_[name].predict_proba(X)
-        test.append(apply_temperature(answers, temperature))
+        test.append(calibrate(answers))
     final = PooledLogisticRegression().fit(np.hstack(train), y)
     np.testing.assert_allclose(
         distiller.predict_proba(X), final.predict_proba(np.hstack(test)), atol=1e-6

@@ -1,6 +1,7 @@
 """Bad input: a clear message that names the parameter, the value and the way out."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import FitFailedWarning, NotFittedError
@@ -9,6 +10,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_coopkd import CooperativeDistiller, QuintessentialGenerator
+from sklearn_coopkd._peers import AllPeers
 
 X, Y = np.random.RandomState(0).randn(30, 2), np.arange(30) % 2
 TWO = [("a", GaussianNB()), ("b", LogisticRegression())]
@@ -71,6 +73,33 @@ def test_something_without_fit():
 def test_parameters(params, message):
     with pytest.raises(ValueError, match=message):
         CooperativeDistiller(TWO, **params).fit(X, Y)
+
+
+class NeverFitted(GaussianNB):
+    def fit(self, *args, **kwargs):
+        pytest.fail("fitted")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("final_estimator", LogisticRegression),
+        ("peer_selection", AllPeers),
+        ("generator", QuintessentialGenerator),
+    ],
+)
+def test_a_class_in_place_of_an_object_is_told_before_any_fit(name, value):
+    distiller = CooperativeDistiller([("a", NeverFitted())], **{name: value})
+    with pytest.raises(
+        TypeError, match=f"`{name}` must be an object.*{value.__name__}"
+    ):
+        distiller.fit(X, Y)
+
+
+def test_column_names_must_differ():
+    frame = pd.DataFrame(X, columns=["age", "age"])
+    with pytest.raises(ValueError, match="distinct column names; got 'age' more"):
+        CooperativeDistiller(TWO).fit(frame, Y)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_what_a_student_gets_right_it_learns_of_those_that_know_better(
     deficiency, sure_teaches, unsure_teaches, monkeypatch
 ):
     monkeypatch.setattr(
-        "sklearn_coopkd._tasks.calibrated", lambda proba, temperatures: proba
+        "sklearn_coopkd._tasks.calibrated", lambda proba, calibrators: proba
     )
     own = np.array([STUDENT, SURE, UNSURE])
     problem = _problem(len(STUDENT), deficiency=deficiency, pools_answers=False)

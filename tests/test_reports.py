@@ -1,5 +1,7 @@
 """Reports of several calls as one."""
 
+from dataclasses import replace
+
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
@@ -28,13 +30,23 @@ class Talker(RawGenerator):
         return made
 
 
-def test_a_report_of_words_is_refused(iris):
+class Silent(RawGenerator):
+    def generate(self, *args, **kwargs):
+        return replace(super().generate(*args, **kwargs), report=None)
+
+
+@pytest.mark.parametrize(
+    ("generator", "message"),
+    [
+        (Talker(), r"Talker.generate returned 'fine' for 'remark'"),
+        (Silent(), r"a dict; Silent.generate returned None"),
+    ],
+)
+def test_a_report_that_is_none_of_numbers_is_refused(generator, message, iris):
     members = [
         ("tree", DecisionTreeClassifier(max_depth=1)),
         ("line", LogisticRegression(max_iter=1000)),
     ]
-    distiller = CooperativeDistiller(members, generator=Talker(), on_failure="raise")
-    with pytest.raises(
-        TypeError, match=r"Talker.generate returned 'fine' for 'remark'"
-    ):
+    distiller = CooperativeDistiller(members, generator=generator, on_failure="raise")
+    with pytest.raises(TypeError, match=message):
         distiller.fit(*iris)

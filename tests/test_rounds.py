@@ -28,11 +28,11 @@ from sklearn_coopkd import (
     RawGenerator,
     _rounds,
 )
+from sklearn_coopkd._calibration import TEMPERATURE_ALONE, calibrated, fit_calibrators
 from sklearn_coopkd._folds import Folds
 from sklearn_coopkd._lessons import Lesson, distinct, make_samples, spread
-from sklearn_coopkd._pool import SHRINKAGE
-from sklearn_coopkd._responses import calibrated, fit_temperatures
-from sklearn_coopkd._soft_labels import fit_label_pool
+from sklearn_coopkd._pool import SHRINKAGE, fit_pool
+from sklearn_coopkd._soft_labels import LabelPool
 from sklearn_coopkd._tasks import Classification
 
 
@@ -154,9 +154,10 @@ def test_only_what_no_model_was_fitted_with_softens_a_label(n_classes, frozen):
     for models, (_, test) in zip(fitted, splits):
         answers[:, test] = [model.predict_proba(X[test]) for model in models]
     about = answers[:, tested], y[tested], weight[tested]
-    temperatures = fit_temperatures(*about)
-    comparable = calibrated(about[0], temperatures)
-    pool = fit_label_pool(comparable, temperatures, *about[1:])
+    calibrators = fit_calibrators(*about, TEMPERATURE_ALONE)
+    pool = LabelPool(
+        calibrators, fit_pool(calibrated(about[0], calibrators), *about[1:])
+    )
     answers = answers[:, tested]
     expected = pool.soft_labels(answers, y[tested])
     for found in (distiller.soft_labels_[name] for name in ("a", "b")):
@@ -853,7 +854,8 @@ def test_the_gate_judges_a_fit_without_the_fold():
 @pytest.mark.parametrize("last", [1.0, -2.0])
 def test_a_refused_student_goes_on_learning(monkeypatch, last):
     """It stays as it was until it is better, with all that it was taught by then."""
-    script = iter([[0.0, 0.0], [-1.0, 1.0], [last, 2.0]])
+    calibrated = [0.0, 0.0]  # of the result
+    script = iter([[0.0, 0.0], [-1.0, 1.0], [last, 2.0], calibrated])
     monkeypatch.setattr(_rounds, "mean_scores", lambda *_: np.array(next(script)))
     monkeypatch.setattr(_rounds._Loop, "_worse", lambda *_: np.zeros(2, dtype=bool))
     monkeypatch.setattr(_rounds, "harmed", lambda *_: np.zeros(2, dtype=bool))

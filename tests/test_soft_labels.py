@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from sklearn_coopkd._calibration import Calibrator, calibrated
 from sklearn_coopkd._pool import SHRINKAGE, fit_pool
-from sklearn_coopkd._responses import calibrated
-from sklearn_coopkd._soft_labels import POOL_SHARE, fit_label_pool
+from sklearn_coopkd._soft_labels import POOL_SHARE, LabelPool
 
 
 def _answers(n_rows=60, n_classes=3):
@@ -38,8 +38,9 @@ def test_a_soft_label_is_label_and_pool_of_all_members():
     # answers twice as sure, at a temperature of two, are the same
     sure = proba**2 / (proba**2).sum(axis=2, keepdims=True)
     for answers, temperature in ((proba, 1.0), (sure, 2.0)):
-        temperatures = np.full(2, temperature)
-        pool = fit_label_pool(calibrated(answers, temperatures), temperatures, y_idx)
+        calibrators = [Calibrator(temperature)] * 2
+        weights = fit_pool(calibrated(answers, calibrators), y_idx)
+        pool = LabelPool(calibrators, weights)
         found = pool.soft_labels(answers, y_idx)
         np.testing.assert_allclose(found, expected, atol=0.02)
         again = pool.soft_labels(answers[:, :3], y_idx[:3])  # of some rows, or others

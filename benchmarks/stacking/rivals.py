@@ -18,12 +18,12 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from sklearn_coopkd._calibration import fit_calibrator
 from sklearn_coopkd._combination import as_columns
 from sklearn_coopkd._containers import concat_rows
 from sklearn_coopkd._final import PooledLogisticRegression
 from sklearn_coopkd._fitting import weight_keyword
 from sklearn_coopkd._lessons import Lesson, spread
-from sklearn_coopkd._responses import apply_temperature, fit_temperature
 
 # Caruana et al. 2004 add models until nothing improves; 50 draws with replacement is
 # what AutoML systems use.
@@ -61,13 +61,13 @@ def selection_weights(probas, y, classes):
 def calibrated_best(members, probas, X, y, classes):
     """The member of the least log-loss after calibration, behind sigmoid calibration.
 
-    To choose, one temperature stands for the calibration: it has nothing to overfit
+    To choose, the distiller's own calibration stands for it: it has little to overfit
     with, and needs no further fits.
     """
     y_idx = np.searchsorted(classes, y)
     losses = []
     for proba in probas:
-        tamed = apply_temperature(proba, fit_temperature(proba, y_idx))
+        tamed = fit_calibrator(proba, y_idx)(proba)
         losses.append(log_loss(y, tamed, labels=classes))
     model = members[int(np.argmin(losses))][1]
     return CalibratedClassifierCV(model, cv=5, ensemble=False).fit(X, y)
@@ -77,9 +77,9 @@ def combined_as_ours(probas, y, probas_test):
     """The members without teaching, combined as the distiller combines its students."""
     y_idx = np.unique(y, return_inverse=True)[1]
     pairs = [
-        (apply_temperature(proba, t), apply_temperature(test, t))
+        (calibrate(proba), calibrate(test))
         for proba, test in zip(probas, probas_test)
-        for t in [fit_temperature(proba, y_idx)]
+        for calibrate in [fit_calibrator(proba, y_idx)]
     ]
     train, test = (as_columns(list(part)) for part in zip(*pairs))
     return PooledLogisticRegression().fit(train, y).predict_proba(test)

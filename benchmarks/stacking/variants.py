@@ -14,6 +14,7 @@ import argparse
 import sys
 import warnings
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -29,14 +30,21 @@ from threadpoolctl import threadpool_limits
 from sklearn_coopkd import (
     CooperativeDistiller,
     QuintessentialGenerator,
+    _combination,
     _deficiency,
     _gate,
     _rounds,
     _soft_labels,
+    _tasks,
+)
+from sklearn_coopkd._calibration import (
+    PROBA_FLOOR,
+    SMOOTHINGS,
+    TEMPERATURE_ALONE,
+    fit_calibrators,
 )
 from sklearn_coopkd._final import PooledLogisticRegression
 from sklearn_coopkd._pool import log_pool
-from sklearn_coopkd._responses import PROBA_FLOOR
 
 sys.path.append(str(Path(__file__).parents[1]))
 from datasets import DEVELOPMENT
@@ -76,6 +84,8 @@ VARIANTS = {
     "validation=None": {"validation": None},
     'scoring="accuracy"': {"scoring": "accuracy"},
     "no rule on wrong answers": {},
+    "a temperature alone before stacking": {},
+    "smoothed answers teach": {},
     "no regression on logarithms": {"final_estimator": WithoutLogarithms()},
     "LogisticRegression": {"final_estimator": LogisticRegression(max_iter=1000)},
 }
@@ -91,6 +101,12 @@ CONSTANTS = {
         "_asked",
         lambda *_: [],
     ),
+    "a temperature alone before stacking": (
+        _combination,
+        "fit_calibrators",
+        partial(fit_calibrators, smoothings=TEMPERATURE_ALONE),
+    ),
+    "smoothed answers teach": (_tasks, "TEMPERATURE_ALONE", SMOOTHINGS),
     "margin of 0.1": (_deficiency, "MARGIN", 0.1),
     "samples for delivered students made anew": (
         _rounds._Loop,
