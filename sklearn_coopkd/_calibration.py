@@ -18,20 +18,20 @@ PROBA_FLOOR = 1e-6
 # Probability that all classes together are given: what a member needs that is sometimes
 # certain and wrong, such as nearest neighbours that all agree.
 SMOOTHINGS = (0.0, 1e-4, 1e-2, 0.1, 0.3, 1.0)
-# Students learn less from smoothed answers (`benchmarks/stacking/variants.py`).
-TEMPERATURE_ALONE = (0.0,)
-# Log-loss that more smoothing must save: of a full tree, all are equally good.
+# Log-loss a row that more smoothing must save: rounding must not decide.
 LEAST_GAIN = 1e-6
+# Of temperatures, as logarithms.
+BOUNDS = (-3.0, 5.0)
 
 
 @dataclass(frozen=True)
 class Calibrator:
-    """``p(k) ~ (p(k) + smoothing / n_classes) ** (1 / temperature)``.
+    """``p(k) ~ (max(p(k), 1e-6) + smoothing / n_classes) ** (1 / temperature)``.
 
-    The ranking of the classes stays. Above 1 the temperature softens, below it
+    The ranking of the classes stays. A temperature above 1 softens, one below
     sharpens: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
-    Without smoothing a few answers of exactly 0 that are wrong would ask for a
-    temperature at which all others say nothing.
+    Smoothing takes their price from answers of 0 that are wrong: with a temperature
+    alone, a few of them ask for one at which all other answers say nothing.
     """
 
     temperature: float = 1.0
@@ -42,13 +42,13 @@ class Calibrator:
         return softmax(_log(proba, self.smoothing) / self.temperature, axis=1)
 
 
-def fit_calibrator(
-    proba: np.ndarray,
-    y_idx: np.ndarray,
-    sample_weight: np.ndarray | None = None,
-    smoothings: Sequence[float] = SMOOTHINGS,
+def fit_temperature(
+    proba: np.ndarray, y_idx: np.ndarray, sample_weight: np.ndarray | None = None
 ) -> Calibrator:
-    """Fit temperature and smoothing of the least log-loss.
+    """The temperature of the least log-loss, without smoothing.
+
+    For what students learn, and for the gate between sites: from smoothed answers
+    students learn less (`benchmarks/stacking/variants.py`).
 
     Parameters
     ----------
@@ -60,48 +60,74 @@ def fit_calibrator(
 
     sample_weight : ndarray of shape (n_rows,), default=None
 
-    smoothings : sequence of float, default=SMOOTHINGS
-        To choose from, ascending.
+    Returns
+    -------
+    calibrator : Calibrator
+        One that changes nothing if there is nothing to learn from.
+    """
+    if _says_nothing(proba, sample_weight):
+        return Calibrator()
+    return Calibrator(_least(proba, 0.0, y_idx, sample_weight, prior=0.0)[1])
+
+
+def fit_calibrator(
+    proba: np.ndarray, y_idx: np.ndarray, sample_weight: np.ndarray | None = None
+) -> Calibrator:
+    """Temperature and smoothing of the least log-loss.
+
+    For what users get. The logarithm of the temperature is held at 0 as by one that is
+    drawn from a standard normal distribution: a member without an error on few rows
+    would otherwise be sharpened without limit.
+
+    Parameters
+    ----------
+    proba, y_idx, sample_weight : as in `fit_temperature`
 
     Returns
     -------
     calibrator : Calibrator
         One that changes nothing if there is nothing to learn from.
     """
-    if not len(y_idx) or proba.shape[1] < 2:
+    if _says_nothing(proba, sample_weight):
         return Calibrator()
-    if sample_weight is not None and not sample_weight.any():
-        return Calibrator()
-    rows = np.arange(len(y_idx))
+    total = len(y_idx) if sample_weight is None else sample_weight.sum()
     least, best = np.inf, Calibrator()
-    for smoothing in smoothings:
-        log_proba = _log(proba, smoothing)
-
-        def loss(log_temperature, log_proba=log_proba):
-            scaled = log_softmax(log_proba / np.exp(log_temperature), axis=1)
-            return -float(np.average(scaled[rows, y_idx], weights=sample_weight))
-
-        found = minimize_scalar(loss, bounds=(-3.0, 5.0), method="bounded")
-        if found.fun < least - LEAST_GAIN:
-            least = found.fun
-            best = Calibrator(float(np.exp(found.x)), smoothing)
+    for smoothing in SMOOTHINGS:
+        loss, temperature = _least(
+            proba, smoothing, y_idx, sample_weight, prior=0.5 / total
+        )
+        if loss < least - LEAST_GAIN:
+            least, best = loss, Calibrator(temperature, smoothing)
     return best
-
-
-def fit_calibrators(
-    proba: np.ndarray,
-    y_idx: np.ndarray,
-    sample_weight: np.ndarray | None = None,
-    smoothings: Sequence[float] = SMOOTHINGS,
-) -> list[Calibrator]:
-    """Fit one for each member of (n_members, n_rows, n_classes)."""
-    return [fit_calibrator(one, y_idx, sample_weight, smoothings) for one in proba]
 
 
 def calibrated(proba: np.ndarray, calibrators: Sequence[Calibrator]) -> np.ndarray:
     """Probabilities (n_members, n_rows, n_classes), each member's by its own."""
     found = [calibrate(one) for calibrate, one in zip(calibrators, proba)]
     return np.array(found).reshape(proba.shape)
+
+
+def _says_nothing(proba, sample_weight):
+    """Whether there is a single class, or no row with a weight."""
+    return (
+        not len(proba)
+        or proba.shape[1] < 2
+        or (sample_weight is not None and not sample_weight.any())
+    )
+
+
+def _least(proba, smoothing, y_idx, sample_weight, prior):
+    """The least mean log-loss, and its temperature."""
+    log_proba = _log(proba, smoothing)
+    rows = np.arange(len(y_idx))
+
+    def loss(log_temperature):
+        scaled = log_softmax(log_proba / np.exp(log_temperature), axis=1)
+        mean = np.average(scaled[rows, y_idx], weights=sample_weight)
+        return prior * log_temperature**2 - float(mean)
+
+    found = minimize_scalar(loss, bounds=BOUNDS, method="bounded")
+    return found.fun, float(np.exp(found.x))
 
 
 def _log(proba: np.ndarray, smoothing: float) -> np.ndarray:

@@ -9,24 +9,22 @@ which its final estimator has learned from.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_coopkd._calibration import Calibrator, fit_calibrator, fit_calibrators
 from sklearn_coopkd._problem import Problem
 from sklearn_coopkd._rounds import RoundsResult
+
+Calibrator = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """One calibrator for each model that is asked, and one for the mean of all.
+    """One calibrator for each model that is asked, and one for the mean of all."""
 
-    None: answers are numbers, and are not calibrated.
-    """
-
-    models: list[Calibrator] | list[None]
-    vote: Calibrator | None
+    models: list[Calibrator]
+    vote: Calibrator
 
     def apply(self, answers: Callable[[int], np.ndarray]) -> list[np.ndarray]:
         """Calibrated answers.
@@ -40,15 +38,11 @@ class Calibration:
         -------
         calibrated : list of ndarray of shape (n_rows, n_outputs)
         """
-        return [_by(one, answers(i)) for i, one in enumerate(self.models)]
+        return [calibrate(answers(i)) for i, calibrate in enumerate(self.models)]
 
     def mean(self, answers: Callable[[int], np.ndarray]) -> np.ndarray:
         """The vote: the mean of calibrated answers, calibrated again."""
-        return _by(self.vote, np.mean(self.apply(answers), axis=0))
-
-
-def _by(calibrator: Calibrator | None, answers: np.ndarray) -> np.ndarray:
-    return answers if calibrator is None else calibrator(answers)
+        return self.vote(np.mean(self.apply(answers), axis=0))
 
 
 def fit_calibration(result: RoundsResult, problem: Problem) -> Calibration:
@@ -57,16 +51,12 @@ def fit_calibration(result: RoundsResult, problem: Problem) -> Calibration:
     Of students whose answers nobody knows (the last round's, without a gate) they are
     those of the models that answer in their place.
     """
-    if not problem.task.is_classification:
-        return Calibration([None] * len(result.students), None)
-    y_idx = problem.truth[result.response_rows]
-    weight = None
-    if problem.sample_weight is not None:
-        weight = problem.weights(result.response_rows)
-    of_models = fit_calibrators(result.responses, y_idx, weight)
-    calibration = Calibration(of_models, vote=None)
-    mean = calibration.mean(result.responses.__getitem__)
-    return replace(calibration, vote=fit_calibrator(mean, y_idx, weight))
+    rows = result.response_rows
+    about = problem.truth[rows], problem.weights(rows)
+    models = [problem.task.fit_calibrator(one, *about) for one in result.responses]
+    calibrated = [calibrate(one) for calibrate, one in zip(models, result.responses)]
+    vote = problem.task.fit_calibrator(np.mean(calibrated, axis=0), *about)
+    return Calibration(models, vote)
 
 
 def as_columns(answers: list[np.ndarray]) -> np.ndarray:

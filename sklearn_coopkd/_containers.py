@@ -36,12 +36,6 @@ def as_table(X: Any) -> Any:
     if is_pandas(X) or is_polars(X):
         if is_pandas(X) and any(getattr(t, "kind", "") == "c" for t in X.dtypes):
             raise ValueError(f"Complex data not supported\n{X}\n")
-        if is_pandas(X) and not X.columns.is_unique:
-            twice = X.columns[X.columns.duplicated()][0]
-            raise ValueError(
-                f"`X` must have distinct column names; got {twice!r} more than once. "
-                "Rename the columns."
-            )
         return X
     if sparse.issparse(X):
         if X.ndim != 2:
@@ -74,6 +68,16 @@ def column_names(X: Any) -> list[Any]:
     if is_pandas(X) or is_polars(X):
         return list(X.columns)
     return list(range(X.shape[1]))
+
+
+def check_distinct_names(X: Any) -> None:
+    """Raise if two columns have the same name: scikit-learn could not check them."""
+    if is_pandas(X) and not X.columns.is_unique:
+        twice = X.columns[X.columns.duplicated()][0]
+        raise ValueError(
+            f"`X` must have distinct column names; got {twice!r} more than once. "
+            "Rename the columns."
+        )
 
 
 def take_rows(X: Any, rows: np.ndarray) -> Any:

@@ -33,6 +33,7 @@ from sklearn_coopkd._compat import (
 )
 from sklearn_coopkd._containers import (
     as_table,
+    check_distinct_names,
     copy_table,
     resolve_columns,
     take_columns,
@@ -176,6 +177,7 @@ class BaseDistiller(TransformerMixin, BaseHeterogeneousEnsemble):
         if hasattr(self, "final_estimator_"):  # of an earlier fit
             del self.final_estimator_
         X = as_table(X)
+        check_distinct_names(X)
         validate_data(self, X, skip_check_array=True)
         y = self._validate_y(X, y)
         task = self._task()

@@ -7,11 +7,10 @@ sites it may lose a hundredth of the weight.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import numpy as np
 
-from sklearn_coopkd._calibration import TEMPERATURE_ALONE
 from sklearn_coopkd._fitting import Fitted
 from sklearn_coopkd._folds import Exclusion
 from sklearn_coopkd._problem import Problem
@@ -32,7 +31,7 @@ def mean_scores(
     problem: Problem,
     judged: dict[Exclusion, int],
     models: Models,
-    smoothings: Sequence[float] | None = None,
+    fit_calibrator: Callable | None = None,
 ) -> np.ndarray:
     """Score of each member on held-out rows of all places, averaged by weight.
 
@@ -46,19 +45,15 @@ def mean_scores(
     models : dict
         The members without that fold.
 
-    smoothings : sequence of float, default=None
-        Calibrate answers first, each member's own, with one of these. None: between
-        sites with a temperature alone, else not. A model is overconfident about rows
-        of other sites, whether it has been taught or not, and the price of that hides
-        how much it learned.
+    fit_calibrator : callable, default=None
+        Of the task: answers are calibrated first, each member's by its own. None: they
+        are taken as they are.
 
     Returns
     -------
     scores : ndarray of shape (n_members,)
         NaN if there is nothing to judge them on.
     """
-    if smoothings is None and problem.sites.n_places > 1:
-        smoothings = TEMPERATURE_ALONE
     parts, weights = [], []
     for exclusion, fold in judged.items():
         rows = np.flatnonzero(problem.folds.test[fold])
@@ -70,11 +65,12 @@ def mean_scores(
     scores = np.full(len(problem.sites.owns), np.nan)
     for j in range(len(scores) if parts else 0):
         answers = [models[exclusion][j].answers(here) for exclusion, here in parts]
-        if smoothings is not None:
+        if fit_calibrator is not None:
             every = np.concatenate([here for _, here in parts])
-            answers = problem.task.calibrate(
-                answers, problem.truth[every], problem.weights(every), smoothings
+            calibrate = fit_calibrator(
+                np.concatenate(answers), problem.truth[every], problem.weights(every)
             )
+            answers = [calibrate(given) for given in answers]
         of_parts = [
             _score(problem, models[exclusion][j], here, given)
             for (exclusion, here), given in zip(parts, answers)
@@ -116,20 +112,27 @@ def harmed(problem: Problem, before: Models, after: Models) -> np.ndarray:
     # sums over all, own and other rows
     gained, weight = np.zeros((2, 3, len(owns)))
     change_of_row = np.zeros(owns.shape)
-    for base, fold in problem.folds.gates.items():
-        rows = np.flatnonzero(problem.folds.test[fold])
-        of_row = problem.weights(rows)
-        for j, pair in enumerate(zip(before[base], after[base])):
-            answers = np.array([fitted.answers(rows) for fitted in pair])
-            was_good, is_good = problem.task.goodness(answers, truth[rows], of_row)
-            own = owns[j, rows]
-            is_familiar = problem.task.is_familiar(answers, truth[owns[j]])
-            counts_at_home = own & is_familiar.all(axis=0)
-            everyone = np.ones_like(own)
-            change = (is_good - was_good) * of_row
-            gained[:, j] += np.array([everyone, counts_at_home, ~own]) @ change
-            change_of_row[j, rows] += change  # several folds may judge a row
-            weight[:, j] += np.array([everyone, own, ~own]) @ of_row
+    judged = {
+        base: np.flatnonzero(problem.folds.test[fold])
+        for base, fold in problem.folds.gates.items()
+    }
+    rows = np.concatenate(list(judged.values()))  # several folds may judge a row
+    of_row = problem.weights(rows)
+    everyone = np.ones(len(rows), dtype=bool)
+    for j in range(len(owns)):
+        was, now = (
+            np.concatenate([models[base][j].answers(r) for base, r in judged.items()])
+            for models in (before, after)
+        )
+        answers = np.stack([was, now])
+        was_good, is_good = problem.task.goodness(answers, truth[rows], of_row)
+        own = owns[j, rows]
+        is_familiar = problem.task.is_familiar(answers, truth[owns[j]])
+        counts_at_home = own & is_familiar.all(axis=0)
+        change = (is_good - was_good) * of_row
+        gained[:, j] = np.array([everyone, counts_at_home, ~own]) @ change
+        np.add.at(change_of_row[j], rows, change)
+        weight[:, j] = np.array([everyone, own, ~own]) @ of_row
     if problem.sites.n_places == 1:
         required = STANDARD_ERRORS * np.linalg.norm(change_of_row, axis=1)
         return gained[0] < required - ROUNDING * weight[0]

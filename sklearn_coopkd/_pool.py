@@ -109,13 +109,16 @@ def fit_linear_pool(
     Returns
     -------
     pool : LinearPool
-        Its center is the mean of y; its weights are not negative.
+        Its center is the mean of y; its weights are not negative. Without rows that
+        have a weight it is the plain mean.
     """
     weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
     share = np.full(len(predictions), 1.0 / len(predictions))
+    if not weight.any():
+        return LinearPool(share, 0.0)
     center = float(np.average(y, weights=weight))
     error = np.average((y - share @ predictions) ** 2, weights=weight)
-    if not error > 0:
+    if not error > np.finfo(np.float64).tiny:
         return LinearPool(share, center)
     scale = np.sqrt(weight / (2 * error))
     held = np.sqrt(SHRINKAGE) * np.eye(len(share))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_coopkd._folds import Folds
+from sklearn_coopkd._scoring import FoldScorer
 from sklearn_coopkd._sites import Sites
 from sklearn_coopkd._tasks import Task
 
@@ -32,7 +33,7 @@ class Problem:
     max_pseudo: float | None
     max_iter: int
     tol: float
-    scorer: Callable[..., float]
+    scorer: FoldScorer
     on_failure: str
     seed: int
     report: Callable[[str], None]

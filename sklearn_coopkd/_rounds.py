@@ -25,7 +25,6 @@ from typing import Any
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_coopkd._calibration import SMOOTHINGS
 from sklearn_coopkd._fitting import (
     Fitted,
     Member,
@@ -251,8 +250,8 @@ class _Loop:
     def _worse(self, base: Exclusion, round_: int) -> np.ndarray:
         """Students that are worse than before, on the fold of one base alone."""
         fold = {base: self.folds.gates[base]}
-        before = mean_scores(self.problem, fold, self.best)
-        return mean_scores(self.problem, fold, self.full[round_]) < before
+        before = self._scores(fold, self.best)
+        return self._scores(fold, self.full[round_]) < before
 
     def _fit_students(self, plans, batches, round_, students) -> None:
         """Fit the students of some bases with their lessons and soft labels."""
@@ -424,7 +423,7 @@ class _Loop:
         problem, root, gates = self.problem, self.folds.root, self.folds.gates
         self.fit_plain()
         self.best = {base: list(self.full[0][base]) for base in self.bases}
-        scores = mean_scores(problem, *self._held_out(0))
+        scores = self._scores(*self._held_out(0))
         history: list[dict[str, Any]] = []
         last_kept, n_iter, termination = 0, 0, "max_iter"
         for round_ in range(1, problem.max_iter + 1):
@@ -441,7 +440,7 @@ class _Loop:
                 plans = others or {root: plan}
                 batches = self._make_samples(plans, round_, self._learners)
                 judged = self.teach(plans, batches, round_, self._learners)
-                after = mean_scores(problem, gates, self.full[round_])
+                after = self._scores(gates, self.full[round_])
                 after[~judged] = np.nan
                 accepted = self._learners & (after > scores + problem.tol)
                 accepted &= ~harmed(problem, self.best, self.full[round_])
@@ -465,6 +464,24 @@ class _Loop:
             scores = np.where(accepted & np.isfinite(after), after, scores)
             last_kept = round_
         return self._result(last_kept, n_iter, termination, history, scores)
+
+    def _scores(self, judged, models) -> np.ndarray:
+        """Scores by which the gate judges, on held-out rows.
+
+        Between sites of calibrated answers: a model is overconfident about rows of
+        other sites, whether it has been taught or not, and the price of that hides how
+        much it learned.
+        """
+        task = self.problem.task
+        fit = task.fit_temperature if self.sites.n_places > 1 else None
+        return mean_scores(self.problem, judged, models, fit)
+
+    def _calibrated_scores(self, judged, models, scores) -> np.ndarray:
+        """Scores of answers as users get them; given ones where they cannot differ."""
+        problem = self.problem
+        if not problem.scorer.asks_for_answers:
+            return scores
+        return mean_scores(problem, judged, models, problem.task.fit_calibrator)
 
     def _held_out(self, round_: int):
         """The fold to judge on, and the members without it, by exclusion.
@@ -523,7 +540,7 @@ class _Loop:
             lessons=lessons,
             soft_labels=[fitted.soft_labels for fitted in final],
             scores=scores,
-            calibrated_scores=mean_scores(self.problem, judged, models, SMOOTHINGS),
+            calibrated_scores=self._calibrated_scores(judged, models, scores),
             history=history,
             transfer=transfer,
             n_iter=n_iter,

@@ -25,10 +25,16 @@ class FoldScorer:
         self.params = params
         self.scoring = scoring
 
+    @property
+    def asks_for_answers(self) -> bool:
+        """Whether it asks for responses only, most of which are known.
+
+        One that is not made by `make_scorer` may want to see the model itself.
+        """
+        return isinstance(self.scorer, BaseScorer)
+
     def __call__(self, view, rows):
-        # a scorer made by `make_scorer` asks for responses only, and most are known;
-        # any other callable may want to see the model itself
-        estimator = view if isinstance(self.scorer, BaseScorer) else view.estimator
+        estimator = view if self.asks_for_answers else view.estimator
         params = index_params(self.X, self.params, rows)
         try:
             score = self.scorer(

@@ -7,7 +7,7 @@ Everything above works on arrays of answers and asks a task what they are worth.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import compress
 from typing import Any
@@ -16,11 +16,10 @@ import numpy as np
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from sklearn_coopkd._calibration import (
-    TEMPERATURE_ALONE,
     Calibrator,
     calibrated,
     fit_calibrator,
-    fit_calibrators,
+    fit_temperature,
 )
 from sklearn_coopkd._containers import take_rows
 from sklearn_coopkd._lessons import Lesson, Samples, spread, spread_labels
@@ -33,6 +32,9 @@ from sklearn_coopkd._responses import (
 )
 from sklearn_coopkd._soft_labels import LabelPool, LinearLabelPool
 
+# Share of the mean error: errors below are those of rounding.
+NEXT_TO_NONE = 1e-6
+
 
 @dataclass(frozen=True)
 class Assessment:
@@ -41,7 +43,7 @@ class Assessment:
     right: np.ndarray  # (n_members, n_rows) bool
     confidence: np.ndarray  # (n_members, n_rows) of the truth, from 0 to 1
     comparable: np.ndarray  # (n_members, n_rows, n_outputs) answers, calibrated
-    calibrators: list[Calibrator] | None  # of the members
+    calibrators: list[Calibrator]  # that made them so; of numbers none
 
 
 class Classification:
@@ -136,7 +138,7 @@ class Classification:
         self, proba: np.ndarray, truth: np.ndarray, weight: np.ndarray | None
     ) -> Assessment:
         """Right: the most probable class is the true one. Confidence: calibrated."""
-        calibrators = fit_calibrators(proba, truth, weight, TEMPERATURE_ALONE)
+        calibrators = [fit_temperature(one, truth, weight) for one in proba]
         comparable = calibrated(proba, calibrators)
         confidence = comparable[:, np.arange(len(truth)), truth]
         right = correct_rows(proba, truth)
@@ -150,7 +152,6 @@ class Classification:
         weight: np.ndarray | None,
     ) -> LabelPool:
         """What some members (mask) say together, as labels."""
-        assert assessed.calibrators is not None
         of_members = list(compress(assessed.calibrators, members))
         weights = fit_pool(assessed.comparable[members], truth, weight)
         return LabelPool(of_members, weights)
@@ -163,17 +164,8 @@ class Classification:
         """Answers (n_models, n_rows) that a site's own labels could have taught."""
         return np.isin(proba.argmax(axis=2), own)
 
-    def calibrate(
-        self,
-        answers: list[np.ndarray],
-        truth: np.ndarray,
-        weight: np.ndarray,
-        smoothings: Sequence[float],
-    ) -> list[np.ndarray]:
-        """Several answers of one model, calibrated alike."""
-        every = np.concatenate(answers)
-        calibrator = fit_calibrator(every, truth, weight, smoothings)
-        return [calibrator(proba) for proba in answers]
+    fit_temperature = staticmethod(fit_temperature)
+    fit_calibrator = staticmethod(fit_calibrator)
 
 
 class Regression:
@@ -235,7 +227,7 @@ class Regression:
     ) -> Assessment:
         """Right: the error is at most the typical one; see `closeness`."""
         confidence = closeness(answers[..., 0], truth, _typical(answers, truth, weight))
-        return Assessment(confidence >= 0.5, confidence, answers, None)
+        return Assessment(confidence >= 0.5, confidence, answers, [])
 
     def fit_label_pool(
         self,
@@ -259,15 +251,13 @@ class Regression:
             return np.zeros(answers.shape[:2], dtype=bool)
         return (own.min() <= answers[..., 0]) & (answers[..., 0] <= own.max())
 
-    def calibrate(
-        self,
-        answers: list[np.ndarray],
-        truth: np.ndarray,
-        weight: np.ndarray,
-        smoothings: Sequence[float],
-    ) -> list[np.ndarray]:
-        """As they are: an error is an error in the unit of y."""
-        return answers
+    def fit_calibrator(
+        self, answers: np.ndarray, truth: np.ndarray, weight: np.ndarray
+    ) -> Callable[[np.ndarray], np.ndarray]:
+        """Numbers are taken as they are: an error is an error in the unit of y."""
+        return np.asarray
+
+    fit_temperature = fit_calibrator
 
 
 Task = Classification | Regression
@@ -285,7 +275,7 @@ def closeness(answers: np.ndarray, truth: np.ndarray, scale: float) -> np.ndarra
 def _typical(answers: np.ndarray, truth: np.ndarray, weight: Any) -> float:
     """The weighted median of the absolute errors of all members.
 
-    The mean if more than half are exact; 1 if all are.
+    The mean if more than half are next to none; 1 if all are exact.
     """
     error = np.abs(answers[..., 0] - truth)
     every = np.ones(len(truth)) if weight is None else weight
@@ -295,9 +285,8 @@ def _typical(answers: np.ndarray, truth: np.ndarray, weight: Any) -> float:
     if not len(order) or not total[-1] > 0:
         return 1.0
     median = error.ravel()[order[np.searchsorted(total, total[-1] / 2)]]
-    if median > 0:
-        return float(median)
-    return float(np.average(error.ravel(), weights=of_error)) or 1.0
+    mean = float(np.average(error.ravel(), weights=of_error))
+    return float(median) if median > NEXT_TO_NONE * mean else mean or 1.0
 
 
 def _check_finite(model: Any, answers: np.ndarray, of_what: str) -> None:

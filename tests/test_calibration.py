@@ -5,7 +5,12 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import log_loss
 
-from sklearn_coopkd._calibration import SMOOTHINGS, Calibrator, fit_calibrator
+from sklearn_coopkd._calibration import (
+    SMOOTHINGS,
+    Calibrator,
+    fit_calibrator,
+    fit_temperature,
+)
 
 
 def _neighbors(n_rows=2000, n_neighbors=5, seed=0):
@@ -67,14 +72,31 @@ def test_certain_and_wrong_answers_do_not_silence_the_others():
     assert log_loss(y_idx, found) - ideal < 0.1 * (least - ideal)
 
 
-def test_of_answers_that_are_all_certain_the_least_smoothing_is_taken():
+def test_answers_that_are_all_certain_get_the_share_of_those_that_are_right():
     rng = np.random.RandomState(0)
     y_idx = rng.randint(3, size=500)
     said = np.where(rng.uniform(size=500) < 0.8, y_idx, rng.randint(3, size=500))
-    found = fit_calibrator(np.eye(3)[said], y_idx)
-    assert found.smoothing == SMOOTHINGS[0]
-    right = found(np.eye(3)[said])[np.arange(500), said]
-    assert right == pytest.approx((said == y_idx).mean(), abs=0.02)
+    for fit in (fit_calibrator, fit_temperature):
+        right = fit(np.eye(3)[said], y_idx)(np.eye(3)[said])[np.arange(500), said]
+        assert right == pytest.approx((said == y_idx).mean(), abs=0.02)
+
+
+def test_few_rows_without_an_error_do_not_sharpen_without_limit():
+    """Two heaps that lie apart: the member is as sure as it should be."""
+    rng = np.random.RandomState(0)
+    held_out, new = rng.randint(2, size=60), rng.randint(2, size=20_000)
+    far = 6.0  # the classes' log-odds at x are far * x
+
+    def answers(y_idx):
+        x = rng.normal(np.where(y_idx == 1, far / 2, -far / 2))
+        return softmax(np.column_stack([np.zeros(len(x)), far * x]), axis=1)
+
+    proba = answers(held_out)
+    found = fit_calibrator(proba, held_out)
+    assert fit_temperature(proba, held_out).temperature < 0.6
+    assert found.temperature > 0.6
+    proba = answers(new)
+    assert _loss(found, proba, new) < 1.15 * _loss(Calibrator(), proba, new)
 
 
 def test_a_weight_of_two_is_the_row_twice():

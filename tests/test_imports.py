@@ -10,16 +10,25 @@ import sklearn_coopkd
 PACKAGE = Path(sklearn_coopkd.__file__).parent
 
 # Who may import whom. A stage (deficiency, peers, generators) sees leaves alone.
-LEAVES = {"_compat", "_codec", "_columns", "_containers", "_reports", "_responses"}
+LEAVES = {
+    "_calibration",
+    "_codec",
+    "_columns",
+    "_compat",
+    "_containers",
+    "_reports",
+    "_responses",
+}
 ALLOWED = {
+    "_calibration": set(),
     "_compat": set(),
     "_containers": {"_compat"},
     "_reports": set(),
     "_columns": {"_containers"},
     "_codec": {"_columns", "_containers"},
     "_responses": {"_containers"},
-    "_pool": {"_responses"},
-    "_soft_labels": {"_pool", "_responses"},
+    "_pool": {"_calibration"},
+    "_soft_labels": {"_calibration", "_pool"},
     "_deficiency": LEAVES,
     "_peers": LEAVES,
     "generators": LEAVES | {"generators"},
@@ -30,7 +39,7 @@ ALLOWED = {
     "_tasks": LEAVES | {"_lessons", "_pool", "_soft_labels"},
     "_fitting": LEAVES | {"_lessons", "_tasks"},
     # the loop is handed generator and strategies: it imports neither's module
-    "_problem": {"_folds", "_sites", "_tasks"},
+    "_problem": {"_folds", "_scoring", "_sites", "_tasks"},
     "_gate": LEAVES | {"_fitting", "_folds", "_problem"},
     "_plan": LEAVES | {"_deficiency", "_problem", "_soft_labels"},
     "_generation": LEAVES | {"_fitting", "_lessons", "_problem", "_soft_labels"},

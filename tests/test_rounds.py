@@ -28,7 +28,7 @@ from sklearn_coopkd import (
     RawGenerator,
     _rounds,
 )
-from sklearn_coopkd._calibration import TEMPERATURE_ALONE, calibrated, fit_calibrators
+from sklearn_coopkd._calibration import calibrated, fit_temperature
 from sklearn_coopkd._folds import Folds
 from sklearn_coopkd._lessons import Lesson, distinct, make_samples, spread
 from sklearn_coopkd._pool import SHRINKAGE, fit_pool
@@ -154,7 +154,7 @@ def test_only_what_no_model_was_fitted_with_softens_a_label(n_classes, frozen):
     for models, (_, test) in zip(fitted, splits):
         answers[:, test] = [model.predict_proba(X[test]) for model in models]
     about = answers[:, tested], y[tested], weight[tested]
-    calibrators = fit_calibrators(*about, TEMPERATURE_ALONE)
+    calibrators = [fit_temperature(proba, *about[1:]) for proba in about[0]]
     pool = LabelPool(
         calibrators, fit_pool(calibrated(about[0], calibrators), *about[1:])
     )

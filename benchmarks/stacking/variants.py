@@ -14,7 +14,6 @@ import argparse
 import sys
 import warnings
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -30,7 +29,6 @@ from threadpoolctl import threadpool_limits
 from sklearn_coopkd import (
     CooperativeDistiller,
     QuintessentialGenerator,
-    _combination,
     _deficiency,
     _gate,
     _rounds,
@@ -39,9 +37,8 @@ from sklearn_coopkd import (
 )
 from sklearn_coopkd._calibration import (
     PROBA_FLOOR,
-    SMOOTHINGS,
-    TEMPERATURE_ALONE,
-    fit_calibrators,
+    fit_calibrator,
+    fit_temperature,
 )
 from sklearn_coopkd._final import PooledLogisticRegression
 from sklearn_coopkd._pool import log_pool
@@ -102,11 +99,11 @@ CONSTANTS = {
         lambda *_: [],
     ),
     "a temperature alone before stacking": (
-        _combination,
-        "fit_calibrators",
-        partial(fit_calibrators, smoothings=TEMPERATURE_ALONE),
+        _tasks.Classification,
+        "fit_calibrator",
+        staticmethod(fit_temperature),
     ),
-    "smoothed answers teach": (_tasks, "TEMPERATURE_ALONE", SMOOTHINGS),
+    "smoothed answers teach": (_tasks, "fit_temperature", fit_calibrator),
     "margin of 0.1": (_deficiency, "MARGIN", 0.1),
     "samples for delivered students made anew": (
         _rounds._Loop,
