@@ -54,6 +54,8 @@ class InputError(Exception):
 
 
 MIN_ROWS = 20  # of a table with numbers to predict
+# What stands for a missing number in a target; of labels, an empty cell alone.
+MISSING = {"", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"}
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,11 @@ def _parser() -> argparse.ArgumentParser:
         help="a CSV file with a header (default: breast cancer, or diabetes for "
         "regression, from scikit-learn)",
     )
-    parser.add_argument("--target", help="the column of TABLE.csv to predict")
+    parser.add_argument(
+        "--target",
+        help="the column of TABLE.csv to predict; rows where it is empty are left out, "
+        "of numbers also those with NA, NaN, NULL, None",
+    )
     parser.add_argument(
         "--task",
         choices=TASKS,
@@ -180,13 +186,36 @@ def _load(arguments: argparse.Namespace) -> tuple[str, str, Any, np.ndarray]:
         raise InputError(
             f"--target must name the column of {arguments.table} to predict."
         )
-    X, y = _read_csv(arguments.table, arguments.target)
-    task = task or _found_task(y)
+    target = arguments.target
+    X, written = _read_csv(arguments.table, target)
+    numbers = _as_numbers(written)
+    task = task or _found_task(numbers)
+    y = numbers
+    if task == "classification" and (numbers is None or _are_padded(written)):
+        y = written.where(written != "")
+        for word in MISSING.intersection(y):
+            told = f"{(y == word).sum()} rows"
+            print(f"taken as a class: {word!r}, {told}", file=sys.stderr)
+    if y is None:
+        raise InputError(
+            f"--target {target!r} must hold finite numbers for --task regression; got "
+            f"{_first_text(written)!r}."
+        )
+    is_missing = y.isna()
+    if is_missing.any():
+        told = f"{is_missing.sum()} of {len(y)} rows"
+        print(f"left out, without {target!r}: {told}", file=sys.stderr)
+    if is_missing.all():
+        raise InputError(
+            f"--target {target!r} is missing in every row of {arguments.table}."
+        )
+    X, y = X[~is_missing].reset_index(drop=True), y[~is_missing]
     read = _labels if task == "classification" else _numbers
-    return task, arguments.table, X, read(y, arguments.target)
+    return task, arguments.table, X, read(y, target)
 
 
 def _read_csv(path: str, target: str) -> tuple[Any, Any]:
+    """The other columns, and the target as it is written."""
     try:
         import pandas as pd
     except ImportError as error:
@@ -194,11 +223,9 @@ def _read_csv(path: str, target: str) -> tuple[Any, Any]:
             "Reading a CSV needs pandas, which is not installed: pip install pandas"
         ) from error
     try:
-        table = pd.read_csv(path)
-        if target in table.columns:
-            # labels as they are written: "NA" may be one, "01" is another than "1"
-            kept = {"dtype": {target: str}, "keep_default_na": False}
-            written = pd.read_csv(path, usecols=[target], **kept)[target]
+        # with a mark before each, lest pandas takes "NA" for none, and "01" for 1
+        mark = {target: lambda cell: "=" + cell.strip()}
+        table = pd.read_csv(path, converters=mark)
     except (OSError, ValueError) as error:  # ValueError: empty, unreadable, not text
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"cannot read {path}: {reason}") from error
@@ -209,34 +236,60 @@ def _read_csv(path: str, target: str) -> tuple[Any, Any]:
             f"--target {target!r} is not a column of {path}; its columns are: "
             f"{columns}{more}."
         )
-    n_lines = len(table)
-    if table[target].dtype.kind not in "iuf" or written.str.match(r"[+-]?0\d").any():
-        table[target] = written.where(written != "")
-    table = table[table[target].notna()].reset_index(drop=True)
-    if len(table) < n_lines:
-        told = f"{n_lines - len(table)} of {n_lines} rows"
-        print(f"left out, without {target!r}: {told}", file=sys.stderr)
-    if not len(table):
-        raise InputError(f"--target {target!r} is missing in every row of {path}.")
-    y = table.pop(target)
+    written = table.pop(target).str.slice(1)
     if (table.nunique(dropna=False) < 2).all():
         raise InputError(
             f"{path} has no column besides {target!r} to learn from: one whose values "
             "differ."
         )
+    for name in table.select_dtypes("number"):
+        if np.isinf(table[name]).any():
+            raise InputError(
+                f"column {name!r} of {path} holds infinity. Replace it by a number, or "
+                "leave the cell empty."
+            )
+    texts = table.select_dtypes(exclude=["number", "bool"]).columns
+    if len(texts):
+        names = ", ".join(map(repr, texts))
+        print(f"taken as categories: {names}", file=sys.stderr)
     is_empty = table.isna().all()
     if is_empty.any():
         names = ", ".join(map(repr, table.columns[is_empty]))
         print(f"not used, empty: {names}", file=sys.stderr)
-    return table, y
+    return table, written
 
 
-def _found_task(y: Any) -> str:
+def _as_numbers(written: Any) -> Any:
+    """A target as numbers, NaN where it is missing; None if it is none of numbers."""
+    try:
+        return written.where(~written.isin(MISSING)).astype(float)
+    except ValueError:
+        return None
+
+
+def _first_text(written: Any) -> str:
+    """The first cell that is neither a number nor missing."""
+    for cell in written:
+        if cell not in MISSING:
+            try:
+                float(cell)
+            except ValueError:
+                return cell
+    return ""
+
+
+def _are_padded(written: Any) -> bool:
+    """Whether "01" may be another label than "1"."""
+    return bool(written.str.match(r"[+-]?0\d").any())
+
+
+def _found_task(numbers: Any) -> str:
     """Numbers with fractions, or too many to be labels, are to be predicted as such."""
-    if y.dtype.kind not in "iuf":
+    if numbers is None:
         return "classification"
-    is_whole = bool((y == y.round()).all())
-    many = y.nunique() > max(50, len(y) // 10)
+    numbers = numbers.dropna()
+    is_whole = bool((numbers == numbers.round()).all())
+    many = numbers.nunique() > max(50, len(numbers) // 10)
     return "regression" if not is_whole or many else "classification"
 
 
@@ -253,7 +306,7 @@ def _labels(y: Any, target: str) -> np.ndarray:
             f"values in {len(y)} rows. Group them into classes, or, if they are "
             "numbers, use --task regression."
         )
-    is_whole = y.dtype.kind in "iuf" and bool((y == y.round()).all())
+    is_whole = y.dtype.kind == "f" and bool((y == y.round()).all())
     return y.to_numpy().astype(int) if is_whole else y.astype(str).to_numpy(dtype=str)
 
 
@@ -263,12 +316,12 @@ def _numbers(y: Any, target: str) -> np.ndarray:
         raise InputError(
             f"--target {target!r} must be there in {MIN_ROWS} rows; it is in {len(y)}."
         )
-    if y.dtype.kind not in "iuf" or not np.isfinite(y.to_numpy(dtype=float)).all():
+    if not np.isfinite(y).all():
         raise InputError(
-            f"--target {target!r} must hold finite numbers for --task regression; the "
-            f"first is {y.iloc[0]!r}."
+            f"--target {target!r} must hold finite numbers for --task regression; got "
+            "infinity."
         )
-    return y.to_numpy(dtype=float)
+    return y.to_numpy()
 
 
 def _split(X: Any, y: np.ndarray, test_size: float, seed: int, task: str) -> tuple:
@@ -363,7 +416,7 @@ def _run(
         "table": name,
         "n_train": len(y_train),
         "n_test": len(y_test),
-        "n_columns": X.shape[1],
+        "n_columns": _n_used(X),
         "classes": None if classes is None else [str(label) for label in classes],
         "seed": arguments.seed,
         "versions": {
@@ -386,6 +439,13 @@ def _run(
         "combined": combined,
     }
     return report, distiller
+
+
+def _n_used(X: Any) -> int:
+    """Columns that members use: those of a frame that are not empty."""
+    if isinstance(X, np.ndarray):
+        return X.shape[1]
+    return int(X.notna().any().sum())
 
 
 def _save(distiller: Any, path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_wine
+from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import train_test_split
 
 from sklearn_coopkd.__main__ import main
@@ -65,8 +66,9 @@ def test_json_of_a_csv_and_the_saved_distiller(csv, tmp_path, capsys):
     assert "left out, without 'buys': 1 of " in captured.err
     report = json.loads(captured.out)
     assert report["n_train"] + report["n_test"] == 159
-    assert report["n_columns"] == 5
+    assert report["n_columns"] == 4
     assert "not used, empty: 'empty'" in captured.err
+    assert "taken as categories: 'town'" in captured.err
     assert report["classes"] == ["no", "yes"]
     assert list(report["members"]) == ["logistic", "tree", "bayes"]
     assert np.shape(report["transfer"]) == (3, 3)
@@ -105,6 +107,7 @@ def test_numeric_labels(tmp_path, capsys):
         (["1", "2", "NA"], ["1", "2"]),  # in a column of numbers: missing
         (["True", "False"], ["False", "True"]),
         (["a", "b", ""], ["a", "b"]),
+        (["a", "b", " "], ["a", "b"]),
     ],
     ids=str,
 )
@@ -115,6 +118,24 @@ def test_labels_are_taken_as_they_are_written(written, found, tmp_path, capsys):
     command = [str(tmp_path / "table.csv"), "--target", "y", "--json"]
     assert main([*command, "--members", "bayes,tree"]) == 0
     assert json.loads(capsys.readouterr().out)["classes"] == found
+
+
+def test_words_for_nothing_that_are_a_class_are_told(tmp_path, capsys):
+    table = pd.DataFrame({"x": np.arange(60) % 7, "y": np.resize(["yes", "NA"], 60)})
+    table.to_csv(tmp_path / "table.csv", index=False)
+    assert (
+        main([str(tmp_path / "table.csv"), "--target", "y", "--members", "bayes"]) == 0
+    )
+    assert "taken as a class: 'NA', 30 rows" in capsys.readouterr().err
+
+
+def test_padded_numbers_can_be_predicted_from_a_stream(tmp_path):
+    """A stream can be read once."""
+    rows = "".join(f"{k % 7},{k % 60:03}\n" for k in range(120))
+    command = [sys.executable, "-m", "sklearn_coopkd", "/dev/stdin", "--target", "y"]
+    command += ["--members", "ridge", "--json", "--task", "regression"]
+    done = subprocess.run(command, input=f"x,y\n{rows}", capture_output=True, text=True)
+    assert json.loads(done.stdout)["task"] == "regression"
 
 
 @pytest.mark.parametrize("decimals", [2, 0])
@@ -178,7 +199,8 @@ def bad(tmp_path, name, text):
         (["{blank}", "--target", "y"], "cannot read"),
         (["{lonely}", "--target", "y"], "no column besides"),
         (["{same}", "--target", "y"], "one whose values differ"),
-        (["{endless}", "--target", "y", "--members", "bayes"], "member 'bayes'"),
+        (["{endless}", "--target", "y"], "column 'x' of"),
+        (["{dots}", "--target", "y", "--task", "regression"], "got '1.234,5'"),
         (["{rare}", "--target", "y"], "class c has 1"),
         (["{single}", "--target", "y"], "at least 2 classes; got 1"),
         (["{binary}", "--target", "y"], "cannot read"),
@@ -193,6 +215,7 @@ def test_bad_input_is_one_line_and_code_2(arguments, message, csv, tmp_path, cap
         "lonely": bad(tmp_path, "lonely.csv", "y\n" + "a\nb\n" * 20),
         "same": bad(tmp_path, "same.csv", "x,y,z\n" + "1,a,\n1,b,\n" * 20),
         "endless": bad(tmp_path, "endless.csv", "x,y\n" + "inf,a\n1,b\n" * 20),
+        "dots": bad(tmp_path, "dots.csv", "x,y\n1,2.5\n" + '2,"1.234,5"\n' * 20),
         "short": bad(tmp_path, "short.csv", "x,y\n1,0.5\n2,1.5\n3,2.5\n"),
         "single": bad(tmp_path, "single.csv", "x,y\n" + "1,a\n2,a\n" * 20),
         "rare": bad(tmp_path, "rare.csv", "x,y\n" + "1,a\n2,b\n" * 20 + "3,c\n"),
@@ -205,6 +228,18 @@ def test_bad_input_is_one_line_and_code_2(arguments, message, csv, tmp_path, cap
     assert last.startswith("sklearn_coopkd: error: ")
     assert message in last
     assert "Traceback" not in captured.err
+
+
+class Fails(DummyClassifier):
+    def fit(self, *args, **kwargs):
+        raise ValueError("No luck.")
+
+
+def test_a_member_that_fails_is_named(csv, monkeypatch, capsys):
+    members = [("lucky", DummyClassifier()), ("unlucky", Fails())]
+    monkeypatch.setattr("sklearn_coopkd.__main__.make_members", lambda *_: members)
+    assert main([str(csv), "--target", "buys"]) == 2
+    assert "No luck. Raised by the member 'unlucky'." in capsys.readouterr().err
 
 
 def test_as_a_module():
