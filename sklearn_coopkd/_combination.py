@@ -21,10 +21,11 @@ Calibrator = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Calibration:
-    """One calibrator for each model that is asked, and one for the mean of all."""
+    """One calibrator for each model that is asked, and one for the vote."""
 
-    models: list[Calibrator]
+    models: list[Calibrator]  # the students', or those in their place, come first
     vote: Calibrator
+    n_students: int
 
     def apply(self, answers: Callable[[int], np.ndarray]) -> list[np.ndarray]:
         """Calibrated answers.
@@ -38,11 +39,14 @@ class Calibration:
         -------
         calibrated : list of ndarray of shape (n_rows, n_outputs)
         """
-        return [calibrate(answers(i)) for i, calibrate in enumerate(self.models)]
+        return self._first(len(self.models), answers)
 
     def mean(self, answers: Callable[[int], np.ndarray]) -> np.ndarray:
-        """The vote: the mean of calibrated answers, calibrated again."""
-        return self.vote(np.mean(self.apply(answers), axis=0))
+        """The vote: the mean of students' calibrated answers, calibrated again."""
+        return self.vote(np.mean(self._first(self.n_students, answers), axis=0))
+
+    def _first(self, n, answers):
+        return [self.models[i](answers(i)) for i in range(n)]
 
 
 def fit_calibration(result: RoundsResult, problem: Problem) -> Calibration:
@@ -55,8 +59,9 @@ def fit_calibration(result: RoundsResult, problem: Problem) -> Calibration:
     about = problem.truth[rows], problem.weights(rows)
     models = [problem.task.fit_calibrator(one, *about) for one in result.responses]
     calibrated = [calibrate(one) for calibrate, one in zip(models, result.responses)]
-    vote = problem.task.fit_calibrator(np.mean(calibrated, axis=0), *about)
-    return Calibration(models, vote)
+    n_students = len(result.students)
+    mean = np.mean(calibrated[:n_students], axis=0)
+    return Calibration(models, problem.task.fit_calibrator(mean, *about), n_students)
 
 
 def as_columns(answers: list[np.ndarray]) -> np.ndarray:

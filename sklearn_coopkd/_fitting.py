@@ -262,12 +262,16 @@ def _fit(member, data, rows, lesson, soft_labels):
     X, y, task, sample_weight = data
     if lesson is not None and lesson.target is not None:
         lesson = task.as_rows(lesson)
-    known = y[rows] if lesson is None else np.concatenate([y[rows], lesson.y])
+    weighs_rows = sample_weight is not None and member.uses_sample_weight
+    present = rows
+    if weighs_rows and not sample_weight[rows].any():
+        present = rows[:0]  # rows without weight are as good as absent
+    known = y[present] if lesson is None else np.concatenate([y[present], lesson.y])
     constant = task.stand_in(known)
     if constant is not None:
         return constant
     y_fit, weight = y[rows], np.ones(len(rows))
-    if sample_weight is not None and member.uses_sample_weight:
+    if weighs_rows:
         weight = sample_weight[rows]
     if soft_labels is not None:
         row, y_fit, weight = task.spread(soft_labels, y_fit, weight)
@@ -285,9 +289,7 @@ def _fit(member, data, rows, lesson, soft_labels):
         X_fit = take_columns(X_fit, member.columns)
     # a pseudo-sample inherits the metadata of its source row
     params = index_params(X, member.params, origin)
-    weighted = (weight != 1).any() or (
-        sample_weight is not None and member.uses_sample_weight
-    )
+    weighted = (weight != 1).any() or weighs_rows
     if member.weight_name is not None and weighted:
         params[member.weight_name] = weight
     return clone(member.estimator).fit(X_fit, y_fit, **params)

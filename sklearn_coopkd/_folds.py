@@ -79,6 +79,11 @@ def check_splitter(cv: Any, y: np.ndarray, is_classification: bool) -> Any:
                 f"and the largest class has {largest} sample"
                 f"{'' if largest == 1 else 's'}. Lower `cv`."
             )
+    if isinstance(cv, Integral) and int(cv) > len(y):
+        raise ValueError(
+            f"`cv` must not exceed the number of rows; got {cv} folds of {len(y)} "
+            "sample(s). Lower `cv`."
+        )
     return splitter
 
 
@@ -104,8 +109,9 @@ def make_folds(
     cv : None, int, splitter or iterable
 
     sites : Sites
-        With several places an int (or None) splits the rows of each by itself, and so
-        does the hold-out.
+        An int (or None) is as in scikit-learn for labels on one table. Numbers are
+        dealt out in their order, so that all folds have small and large ones, however
+        the table is sorted; and several places split the rows of each by itself.
 
     validation : {"cross-fit"}, float or None
         See `CooperativeDistiller`.
@@ -124,8 +130,9 @@ def make_folds(
     folds : Folds
     """
     splitter = check_splitter(cv, y, is_classification)
-    if sites.n_places > 1 and (cv is None or isinstance(cv, Integral)):
-        if split_params.get("groups") is not None:
+    is_number = cv is None or isinstance(cv, Integral)
+    if is_number and (sites.n_places > 1 or not is_classification):
+        if sites.n_places > 1 and split_params.get("groups") is not None:
             raise ValueError(
                 f"`groups` would not be used: `cv`={cv!r} splits the rows of each site "
                 "without them. Give a splitter that uses groups, such as GroupKFold."

@@ -33,7 +33,7 @@ from sklearn_coopkd._fitting import (
     learns_answers,
 )
 from sklearn_coopkd._folds import Exclusion
-from sklearn_coopkd._gate import harmed, mean_scores
+from sklearn_coopkd._gate import Models, harmed, mean_scores
 from sklearn_coopkd._generation import Batch, Call, ask_about, generate, labelled
 from sklearn_coopkd._lesson_maker import LessonMaker
 from sklearn_coopkd._lessons import Lesson, selected
@@ -61,10 +61,10 @@ class RoundsResult:
     n_iter: int
     termination: str
     response_rows: np.ndarray  # rows with out-of-sample answers
-    responses: np.ndarray  # (n_members, n_response_rows, n_outputs) of the students
-    # the models that gave `responses`: the students, or, without a gate, those of the
-    # round before
-    answering: list[Any]
+    # (n_models, n_response_rows, n_outputs) of the students, or, without a gate, of
+    # those of the round before; and of members before teaching that the stack asks too
+    responses: np.ndarray
+    answering: list[Any]  # the models that gave `responses`
     columns: list[np.ndarray | None]  # mask of the columns each one sees; None: all
 
 
@@ -527,7 +527,12 @@ class _Loop:
         root = self.folds.root
         final = self.best[root]
         judged, models = self._held_out(last_kept)
-        rows, responses = self._responses(judged, models)
+        answering, also_before = self._answering(last_kept)
+        asked = {
+            exclusion: [*models[exclusion], *(before[j] for j in also_before)]
+            for exclusion, before in self._held_out_before().items()
+        }
+        rows, responses = self._responses(judged, asked)
         lessons = [fitted.lesson for fitted in final]
         transfer = np.zeros((len(self.members), len(self.members)), dtype=np.int64)
         for j, lesson in enumerate(lessons):
@@ -547,22 +552,42 @@ class _Loop:
             termination=termination,
             response_rows=rows,
             responses=responses,
-            answering=[fitted.model for fitted in self._answering(last_kept)],
-            columns=[member.columns for member in self.members],
+            answering=[fitted.model for fitted in answering],
+            columns=[fitted.columns for fitted in answering],
         )
 
-    def _answering(self, round_: int) -> list[Fitted]:
-        """The models of which `_held_out` gives those without a fold."""
+    def _held_out_before(self) -> Models:
+        """Of `_held_out`, members before teaching."""
+        root, gates = self.folds.root, self.folds.gates
+        if gates:
+            return {base: self.full[0][base] for base in gates}
+        children = self.folds.children(root)
+        return {child: self.crossed[0][root, f] for f, child in children.items()}
+
+    def _answering(self, round_: int) -> tuple[list[Fitted], list[int]]:
+        """The models of which `_held_out` gives those without a fold.
+
+        If the stack asks members as they were, too: those that have changed come last,
+        and their positions are returned.
+        """
+        root = self.folds.root
+        models = self.full[min(round_, len(self.crossed) - 1)][root]
         if self.folds.gates:
-            return self.best[self.folds.root]
-        return self.full[min(round_, len(self.crossed) - 1)][self.folds.root]
+            models = self.best[root]
+        before = self.full[0][root]
+        also_before = []
+        if self.problem.task.stacks_members:
+            pairs = enumerate(zip(models, before))
+            also_before = [j for j, (now, was) in pairs if now is not was]
+        return [*models, *(before[j] for j in also_before)], also_before
 
     def _responses(self, judged, models):
         """Rows of the folds, and the answers of the members without them."""
         folds = self.folds
         n_rows = folds.test.shape[1]
         count = np.zeros(n_rows)
-        total = np.zeros((len(self.members), n_rows, self.problem.task.n_outputs))
+        n_models = len(next(iter(models.values()), self.members))
+        total = np.zeros((n_models, n_rows, self.problem.task.n_outputs))
         for exclusion, fold in judged.items():
             rows = np.flatnonzero(folds.test[fold])
             count[rows] += 1

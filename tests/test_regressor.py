@@ -17,7 +17,13 @@ from sklearn.linear_model import (
     Ridge,
     RidgeCV,
 )
-from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_val_predict
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    KFold,
+    TimeSeriesSplit,
+    cross_val_predict,
+)
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -233,7 +239,7 @@ def test_students_learn_what_members_without_their_rows_predict(diabetes):
     members = [("ridge", Ridge()), ("tree", DecisionTreeRegressor(max_depth=4))]
     members[1][1].set_params(random_state=0)
     distiller = CooperativeDistillerRegressor(
-        members, cv=3, validation=None, random_state=0
+        members, cv=KFold(3), validation=None, random_state=0
     ).fit(X, y, weight)
     held_out = np.zeros((2, len(y)))
     for train, test in KFold(3).split(X):
@@ -269,7 +275,7 @@ def test_only_peers_that_are_clearly_closer_teach(diabetes):
     X, y = diabetes
     members = make_regressors()
     distiller = CooperativeDistillerRegressor(
-        members, cv=3, validation=None, peer_selection="all", random_state=0
+        members, cv=KFold(3), validation=None, peer_selection="all", random_state=0
     ).fit(X, y)
     held_out = np.array([cross_val_predict(m, X, y, cv=KFold(3)) for _, m in members])
     error = np.abs(held_out - y)
@@ -299,6 +305,76 @@ def test_students_come_out_better_on_rows_that_nobody_saw():
     of_member = np.mean(gains, axis=0)
     assert (of_member < 1.01).all()
     assert of_member[1] < 0.95  # the tree
+
+
+class Kept(RegressorMixin, BaseEstimator):
+    """A final estimator that remembers what it was fitted with; predicts the mean."""
+
+    def fit(self, X, y):
+        self.X_, self.y_ = X, y
+        return self
+
+    def predict(self, X):
+        self.asked_ = X
+        return X.mean(axis=1)
+
+
+@pytest.mark.parametrize("validation", ["cross-fit", None])
+def test_the_stack_asks_students_and_members_that_have_changed(validation, diabetes):
+    X, y = diabetes
+    members, cv = make_regressors(), KFold(3)
+    distiller = CooperativeDistillerRegressor(
+        members, Kept(), cv=cv, validation=validation, max_iter=2, random_state=0
+    ).fit(X, y)
+    final = distiller.final_estimator_
+    distiller.predict(X)
+    changed = [
+        j
+        for j, pair in enumerate(
+            zip(distiller.initial_estimators_, distiller.estimators_)
+        )
+        if pair[0] is not pair[1]
+    ]
+    assert changed
+    before = [distiller.initial_estimators_[j].predict(X) for j in changed]
+    np.testing.assert_allclose(final.asked_[:, 3:], np.transpose(before))
+    # and has learned from what members without the rows predict
+    held_out = [cross_val_predict(members[j][1], X, y, cv=cv) for j in changed]
+    np.testing.assert_allclose(final.X_[:, 3:], np.transpose(held_out))
+    # the vote is that of the students
+    after = [model.predict(X) for model in distiller.estimators_]
+    mean = distiller.set_params(combine="vote").predict(X)
+    np.testing.assert_allclose(mean, np.mean(after, axis=0))
+
+
+def test_the_result_does_not_depend_on_how_rows_are_sorted(diabetes):
+    X, y = diabetes
+    X, y = X[np.unique(y, return_index=True)[1]], np.unique(y)  # sorted by y
+    shuffled = np.random.RandomState(0).permutation(len(y))
+    members = [("ridge", Ridge()), ("neighbors", KNeighborsRegressor())]
+    found = [
+        CooperativeDistillerRegressor(members, max_iter=0).fit(X[rows], y[rows])
+        for rows in (np.arange(len(y)), shuffled)
+    ]
+    np.testing.assert_allclose(found[0].scores_, found[1].scores_, rtol=0.02)
+    np.testing.assert_allclose(found[0].predict(X), found[1].predict(X), rtol=0.02)
+    # folds of neighbours in y would leave the range to guess
+    split = CooperativeDistillerRegressor(members, max_iter=0, cv=KFold(3)).fit(X, y)
+    assert (split.scores_ < 1.2 * found[0].scores_).all()
+
+
+@pytest.mark.parametrize("validation", ["cross-fit", None])
+@pytest.mark.parametrize("case", ["time series", "no weight"])
+def test_folds_without_rows_to_learn_from(case, validation, diabetes):
+    X, y = diabetes
+    weight, cv = None, TimeSeriesSplit(3)
+    if case == "no weight":  # in all that the first two folds leave
+        weight, cv = np.where(np.arange(len(y)) < 160, 1.0, 0.0), KFold(3)
+    distiller = CooperativeDistillerRegressor(
+        make_regressors(), cv=cv, validation=validation, random_state=0
+    ).fit(X, y, weight)
+    assert np.isfinite(distiller.predict(X)).all()
+    assert rmse(distiller, X[:80], y[:80]) < y[:80].std()
 
 
 @pytest.mark.parametrize("validation", ["cross-fit", 0.25])
@@ -399,7 +475,7 @@ def test_grid_search_groups_and_one_result_for_any_n_jobs(diabetes):
         ({}, [np.nan] * 240, "NaN"),
         ({}, [1.0] * 239, "same number of rows"),
         ({}, ["a"] * 240, "could not convert"),
-        ({"cv": 500}, None, "n_splits=500"),
+        ({"cv": 500}, None, "must not exceed the number of rows; got 500 folds of 240"),
     ],
 )
 def test_bad_input(params, y, message, diabetes):
