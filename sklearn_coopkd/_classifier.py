@@ -46,7 +46,8 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
 
     combine : {"stack", "vote", "best"}, default="stack"
         What `predict` uses: a final estimator on the students' out-of-sample outputs,
-        the mean of their probabilities, or the single student with the best score.
+        the mean of their probabilities, or the single student with the best score;
+        calibrated in each case.
 
     deficiency : {"error", "margin", "auto"}, default="auto"
         Rows that a student is taught: those it gets wrong out of sample ("error"), or
@@ -93,7 +94,8 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
         learned goes on learning and teaching in further rounds.
 
     scoring : str or callable, default="neg_log_loss"
-        What the gate compares, and what picks the best student. Members without
+        What the gate compares, and what picks the best student (there by calibrated
+        answers, unless it is a callable that sees the student itself). Members without
         `predict_proba` are scored by the softmax of their decision values, or by
         their votes.
 
@@ -148,8 +150,9 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
         that it sees.
 
     best_index_ : int
-        Position in `estimators_` of the student with the best score, each one's
-        answers calibrated first; see `scores_`.
+        Position in `estimators_` of the student whose calibrated answers have the
+        best score out of sample; without a gate those of the models that the stack
+        asks. (`scores_` are those that the gate compared.)
 
     classes_ : ndarray of shape (n_classes,)
         Class labels.

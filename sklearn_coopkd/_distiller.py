@@ -287,6 +287,11 @@ class BaseDistiller(TransformerMixin, BaseHeterogeneousEnsemble):
         for name, estimator in zip(names, all_estimators):
             if estimator == "drop":
                 continue
+            if isinstance(estimator, type):
+                raise TypeError(
+                    f"The member {name!r} in `estimators` must be an object; got the "
+                    f"class {estimator.__name__}. Use {estimator.__name__}()."
+                )
             if not hasattr(estimator, "fit"):
                 raise TypeError(
                     f"The member {name!r} in `estimators` must have a `fit` method; "
@@ -300,8 +305,11 @@ class BaseDistiller(TransformerMixin, BaseHeterogeneousEnsemble):
         return names, all_estimators
 
     def _validate_objects(self):
-        """Raise before anything is fitted, not when it is used."""
-        for name in ("final_estimator", "peer_selection", "generator"):
+        """Raise for a class in place of an object, or another kind of final estimator.
+
+        Before anything is fitted, not when it is used.
+        """
+        for name in ("final_estimator", "peer_selection", "generator", "cv"):
             value = getattr(self, name)
             if isinstance(value, type):
                 raise TypeError(
@@ -543,7 +551,7 @@ class BaseDistiller(TransformerMixin, BaseHeterogeneousEnsemble):
         if self.combine == "best":
             X = self._checked(X)
             best = self.estimators_[self.best_index_]
-            return best.predict(self._seen(X, self.best_index_))
+            return np.ravel(best.predict(self._seen(X, self.best_index_)))
         return self._vote(self._checked(X))
 
     # tags, routing, representation

@@ -32,8 +32,9 @@ class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
         :class:`sklearn.frozen.FrozenEstimator` teaches and is not fitted.
 
     final_estimator : estimator, default=None
-        Regressor that combines the members' predictions if ``combine="stack"``. None is
-        :class:`sklearn.linear_model.RidgeCV`, as in
+        Regressor that combines predictions if ``combine="stack"``: of all students,
+        and behind them of those members that have changed, as they were before. None
+        is :class:`sklearn.linear_model.RidgeCV`, as in
         :class:`sklearn.ensemble.StackingRegressor`.
 
     combine : {"stack", "vote", "best"}, default="stack"
@@ -74,7 +75,8 @@ class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
         Rounds at most; "auto": 1, or 3 if `sites` is given.
 
     tol : float, default=0.0
-        By how much a score must rise for a student to be kept.
+        A student is kept if its score rises by more than this, and if its absolute
+        error falls, too; see the notes.
 
     scoring : str or callable, default="neg_root_mean_squared_error"
         Score of a student on held-out rows, larger is better.
@@ -84,7 +86,8 @@ class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
         aside, or no gate.
 
     cv : int, cross-validation generator or iterable, default=None
-        Folds for the out-of-sample predictions, at least 3 with the gate; None: 3.
+        Folds for the out-of-sample predictions, at least 3 with the gate; None: 3. Of
+        an int or None rows are dealt out in the order of y, at each site by itself.
 
     views : dict of str to columns, default=None
         The columns that a member sees, for those that do not see all.
@@ -164,7 +167,9 @@ class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
 
     On one table a student must also have a smaller absolute error on held-out rows than
     what was kept so far, by a standard error of the paired difference. Between sites it
-    may be larger by a hundredth of the median error.
+    may be larger by a hundredth of the median error, on all rows, and where half the
+    weight is that of its own rows; those of them that it predicts to be outside the
+    range of its site count on all rows alone.
 
     References
     ----------

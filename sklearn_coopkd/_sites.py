@@ -3,8 +3,8 @@
 A member is fitted with rows of its own. Every model may be asked about every row:
 models travel, rows stay. Rows with the same owners are at the same *place*; a member
 with rows at several places is fitted with all of them. Beyond that rows of two places
-never meet, only answers and labels do: in scores, temperatures and what
-`combine="stack"` learns. (A splitter object given as `cv` sees the whole table.)
+never meet, only answers and labels do: in scores, in what calibrates answers and in
+what `combine="stack"` learns. (A splitter object given as `cv` sees the whole table.)
 """
 
 from __future__ import annotations

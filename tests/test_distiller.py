@@ -121,7 +121,8 @@ def test_binary_transform_has_one_column_per_member(members, cancer):
     ]
 
 
-def test_best_is_the_student_with_the_best_score_of_calibrated_answers(cancer):
+@pytest.mark.parametrize("params", [{"max_iter": 0}, {"validation": None}], ids=str)
+def test_best_is_the_student_with_the_best_score_of_calibrated_answers(params, cancer):
     """A full tree is right more often than a dull model that is never sure."""
     X, y = cancer
     members = [
@@ -129,8 +130,8 @@ def test_best_is_the_student_with_the_best_score_of_calibrated_answers(cancer):
         ("tree", DecisionTreeClassifier(random_state=0)),
     ]
     cv = list(StratifiedKFold(4).split(X, y))
-    distiller = CooperativeDistiller(members, combine="best", cv=cv, max_iter=0)
-    distiller.fit(X, y)
+    distiller = CooperativeDistiller(members, combine="best", cv=cv, **params)
+    distiller.set_params(random_state=0).fit(X, y)
     scores, calibrators = [], []
     for _, member in members:
         held_out = cross_val_predict(member, X, y, cv=cv, method="predict_proba")

@@ -6,6 +6,7 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
 
@@ -86,6 +87,7 @@ class NeverFitted(GaussianNB):
         ("final_estimator", LogisticRegression),
         ("peer_selection", AllPeers),
         ("generator", QuintessentialGenerator),
+        ("cv", StratifiedKFold),
     ],
 )
 def test_a_class_in_place_of_an_object_is_told_before_any_fit(name, value):
@@ -94,6 +96,8 @@ def test_a_class_in_place_of_an_object_is_told_before_any_fit(name, value):
         TypeError, match=f"`{name}` must be an object.*{value.__name__}"
     ):
         distiller.fit(X, Y)
+    with pytest.raises(TypeError, match=r"member 'b'.*Use GaussianNB\(\)"):
+        CooperativeDistiller([("a", NeverFitted()), ("b", GaussianNB)]).fit(X, Y)
 
 
 def test_column_names_must_differ():

@@ -9,7 +9,7 @@ from sklearn_coopkd._fitting import Fitted
 from sklearn_coopkd._folds import Folds
 from sklearn_coopkd._gate import HARM_BETWEEN_SITES, harmed
 from sklearn_coopkd._sites import make_sites, one_table
-from sklearn_coopkd._tasks import Classification
+from sklearn_coopkd._tasks import Classification, Regression
 
 # two sites, "a" without class 2; rows 0-3 are of "a", rows 4-9 of "b"
 SITE = np.array(list("aaaabbbbbb"))
@@ -124,3 +124,26 @@ def test_between_sites_a_hundredth_may_be_lost(n_lost):
     after[4 : 4 + n_lost] = 1
     # elsewhere counts half: what is lost on all rows decides
     assert is_harmed(RIGHT_BUT_2, after, weight) == (n_lost == 2)
+
+
+@pytest.mark.parametrize("worse_by", [0.5, 3.0])
+def test_errors_of_all_folds_are_of_one_unit(worse_by):
+    """A fold that is predicted to rounding has no say over one that is not."""
+    y = np.concatenate([np.zeros(6), np.arange(6.0)])
+    test = np.repeat(np.eye(2, dtype=bool), 6, axis=1)
+    problem = SimpleNamespace(
+        sites=one_table(1, 12),
+        folds=Folds(~test, test, (0, 1), (), {(0,): 0, (1,): 1}),
+        task=Regression(),
+        truth=y,
+        weights=lambda rows: np.ones(len(rows)),
+    )
+
+    def models(errors):
+        fitted = Fitted(None, np.arange(12), (y + errors)[:, None])
+        return {(0,): [fitted], (1,): [fitted]}
+
+    # the zeros a little better, relatively by much; all others clearly worse, or better
+    before = models(np.repeat([1e-9, 1.0], 6))
+    after = models(np.repeat([1e-10, worse_by], 6))
+    assert harmed(problem, before, after).tolist() == [worse_by > 1]
