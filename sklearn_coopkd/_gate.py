@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sklearn_coopkd._fitting import Fitted
 from sklearn_coopkd._folds import Exclusion
+from sklearn_coopkd._models import ByExclusion
 from sklearn_coopkd._problem import Problem
 
 # Standard errors by which the right answers must rise on one table: without them more
@@ -24,13 +24,11 @@ HARM_BETWEEN_SITES = 0.01
 # of sums of weights
 ROUNDING = 1e-9
 
-Models = dict[Exclusion, list[Fitted]]  # one entry per member
-
 
 def mean_scores(
     problem: Problem,
     judged: dict[Exclusion, int],
-    models: Models,
+    models: ByExclusion,
     fit_calibrator: Callable | None = None,
 ) -> np.ndarray:
     """Score of each member on held-out rows of all places, averaged by weight.
@@ -83,7 +81,7 @@ def _score(problem, fitted, rows, answers):
     return problem.scorer(fitted.responder(problem.task, answers), rows)
 
 
-def harmed(problem: Problem, before: Models, after: Models) -> np.ndarray:
+def harmed(problem: Problem, before: ByExclusion, after: ByExclusion) -> np.ndarray:
     """Students that a round made wrong more often, or may have.
 
     On one table a score such as the log-loss may rise where doubt replaces right

@@ -8,7 +8,8 @@ where `deficient` (n_students, n_rows) marks the rows a student needs help with,
 `qualified` (n_teachers, n_rows) the rows a teacher gets right, `confidence`
 (n_teachers, n_rows) the teacher's calibrated probability of the true class, or the
 closeness of its prediction to the number, all out of sample, and `assigned`
-(n_teachers, n_students, n_rows) says who teaches what to whom. A model never teaches itself.
+(n_teachers, n_students, n_rows) says who teaches what to whom. A model never teaches
+itself.
 """
 
 from __future__ import annotations

@@ -33,10 +33,11 @@ from sklearn_coopkd._fitting import (
     learns_answers,
 )
 from sklearn_coopkd._folds import Exclusion
-from sklearn_coopkd._gate import Models, harmed, mean_scores
+from sklearn_coopkd._gate import harmed, mean_scores
 from sklearn_coopkd._generation import Batch, Call, ask_about, generate, labelled
 from sklearn_coopkd._lesson_maker import LessonMaker
 from sklearn_coopkd._lessons import Lesson, selected
+from sklearn_coopkd._models import FittedModels
 from sklearn_coopkd._plan import Plan, make_plan
 from sklearn_coopkd._problem import Problem
 from sklearn_coopkd._reports import join_reports
@@ -88,13 +89,7 @@ class _Loop:
         self.folds, self.sites = problem.folds, problem.sites
         self.parallel = parallel
         self._learners = np.array([not member.is_frozen for member in members])
-        self.bases = [self.folds.root]
-        self.bases += [base for base in self.folds.gates if base != self.folds.root]
-        # full[round][base] and crossed[round][base, fold]: one Fitted per member
-        self.full: list[dict[Exclusion, list[Fitted]]] = [{}]
-        self.crossed: list[dict[tuple[Exclusion, int], list[Fitted]]] = [{}]
-        # for each base the members as they are delivered if no further round helps
-        self.best: dict[Exclusion, list[Fitted]] = {}
+        self.models = FittedModels(problem, len(members))
         self.lessons = LessonMaker(members, problem)
         # the generator's report of each call of a round, and its successes
         self.reports: dict[int, list[tuple[dict[str, float], int]]] = {}
@@ -134,34 +129,42 @@ class _Loop:
 
     def fit_plain(self) -> None:
         """Fit every member for every base, full and crossed, before teaching."""
-        of_base = [(base, self.folds.children(base)) for base in self.bases]
+        of_base = [(base, self.folds.children(base)) for base in self.models.bases]
         needed = {child for _, found in of_base for child in found.values()}
-        exclusions = [*self.bases, *sorted(needed - set(self.bases))]
+        exclusions = [*self.models.bases, *sorted(needed - set(self.models.bases))]
         members = range(len(self.members))
-        jobs = [self._job(j, e, e in self.bases) for e in exclusions for j in members]
+        jobs = [
+            self._job(j, e, e in self.models.bases) for e in exclusions for j in members
+        ]
         self.problem.report(f"fitting {len(members)} members, {len(jobs)} fits")
         results = self._run(fit_and_answer, jobs)
         n = len(members)
         plain = {e: results[k * n : (k + 1) * n] for k, e in enumerate(exclusions)}
         for base, found in of_base:
-            self.full[0][base] = plain[base]
+            self.models.full[0][base] = plain[base]
             for fold, child in found.items():
-                self.crossed[0][base, fold] = plain[child]
+                self.models.crossed[0][base, fold] = plain[child]
 
     def cross_fit(self, round_: int) -> None:
         """Fit the crossed models of a finished round, for the next one."""
-        self.crossed += [{} for _ in range(round_ + 1 - len(self.crossed))]
+        self.models.crossed += [
+            {} for _ in range(round_ + 1 - len(self.models.crossed))
+        ]
         jobs, targets = [], []
-        for base in self.bases:
+        for base in self.models.bases:
             for fold, child in self.folds.children(base).items():
-                if child in self.full[round_]:  # the base of a gate: as good, and there
-                    self.crossed[round_][base, fold] = self.full[round_][child]
+                if (
+                    child in self.models.full[round_]
+                ):  # the base of a gate: as good, and there
+                    self.models.crossed[round_][base, fold] = self.models.full[round_][
+                        child
+                    ]
                     continue
-                models = list(self.crossed[round_ - 1][base, fold])
-                self.crossed[round_][base, fold] = models
-                for j, fitted in enumerate(self.full[round_][base]):
+                models = list(self.models.crossed[round_ - 1][base, fold])
+                self.models.crossed[round_][base, fold] = models
+                for j, fitted in enumerate(self.models.full[round_][base]):
                     lesson, soft_labels = fitted.lesson, fitted.soft_labels
-                    if fitted is self.full[round_ - 1][base][j]:
+                    if fitted is self.models.full[round_ - 1][base][j]:
                         continue
                     if lesson is not None:
                         # it answers for its own rows of the fold
@@ -174,40 +177,13 @@ class _Loop:
             self.problem.report(f"round {round_}: cross-fitting, {len(jobs)} fits")
         for (models, j), fitted in zip(targets, self._run(fit_and_answer, jobs)):
             models[j] = replace(fitted, lesson=None)  # only the full model's is used
-        # nobody asks these again: `best` holds what is delivered of them, and the next
-        # round starts from this one
-        for earlier in range(1, round_):
-            self.full[earlier].clear()
-            self.crossed[earlier].clear()
+        self.models.forget_before(round_)
 
     # teaching
 
-    def answers(self, base: Exclusion, round_: int):
-        """Answers of the members to rows that they were not fitted with.
-
-        Returns `rows` and `answers` (n_members, n_rows, n_outputs). A row that several
-        folds test gets the mean answer; one that no fold tests is not listed.
-        """
-        folds, owns = self.folds, self.sites.owns
-        rows = folds.rows(base)
-        shape = (len(self.members), len(rows), self.problem.task.n_outputs)
-        total, count = np.zeros(shape), np.zeros(len(rows))
-        for fold in folds.children(base):
-            tested = folds.test[fold][rows]
-            count += tested
-            for i, fitted in enumerate(self.crossed[round_][base, fold]):
-                mine = np.flatnonzero(tested & owns[i, rows])
-                total[i, mine] += fitted.answers(rows[mine])
-        covered = count > 0
-        rows, total = rows[covered], total[:, covered] / count[covered][None, :, None]
-        for i, fitted in enumerate(self.full[round_][base]):
-            foreign = np.flatnonzero(~owns[i, rows])
-            total[i, foreign] = fitted.answers(rows[foreign])
-        return rows, total
-
     def plan(self, base: Exclusion, round_: int) -> Plan:
         """Decide from the answers of the round before."""
-        rows, answers = self.answers(base, round_ - 1)
+        rows, answers = self.models.answers(base, round_ - 1)
         return make_plan(self.problem, self._learners, rows, answers)
 
     def teach(
@@ -221,8 +197,8 @@ class _Loop:
 
         Returns those that were fitted for all of these.
         """
-        if len(self.full) == round_:
-            self.full.append({})
+        if len(self.models.full) == round_:
+            self.models.full.append({})
         first, *others = plans
         if not self._stops_early(first, round_):
             self._fit_students(plans, batches, round_, students)
@@ -250,15 +226,15 @@ class _Loop:
     def _worse(self, base: Exclusion, round_: int) -> np.ndarray:
         """Students that are worse than before, on the fold of one base alone."""
         fold = {base: self.folds.gates[base]}
-        before = self._scores(fold, self.best)
-        return self._scores(fold, self.full[round_]) < before
+        before = self._scores(fold, self.models.best)
+        return self._scores(fold, self.models.full[round_]) < before
 
     def _fit_students(self, plans, batches, round_, students) -> None:
         """Fit the students of some bases with their lessons and soft labels."""
         jobs, targets = [], []
         for base, plan in plans.items():
-            models = list(self.full[round_ - 1][base])
-            self.full[round_][base] = models
+            models = list(self.models.full[round_ - 1][base])
+            self.models.full[round_][base] = models
             of_all = self._soft_labels(base, plan)
             for j in np.flatnonzero(students).tolist():
                 lesson = self.lessons.make(
@@ -298,12 +274,12 @@ class _Loop:
         `plan.rows`, the anchors, and the place.
         """
         folds, sites = self.folds, self.sites
-        full = self.full[round_ - 1][base]
+        full = self.models.full[round_ - 1][base]
         for i in range(len(full)):
             owned = sites.owns[i, plan.rows]
             # rows that the teacher is fitted with: by its model without their fold
             crossed = [
-                (self.crossed[round_ - 1][base, fold], owned & tested, child)
+                (self.models.crossed[round_ - 1][base, fold], owned & tested, child)
                 for fold, child in folds.children(base).items()
                 for tested in [folds.test[fold][plan.rows]]
             ]
@@ -422,8 +398,10 @@ class _Loop:
         """All rounds; see `run_rounds`."""
         problem, root, gates = self.problem, self.folds.root, self.folds.gates
         self.fit_plain()
-        self.best = {base: list(self.full[0][base]) for base in self.bases}
-        scores = self._scores(*self._held_out(0))
+        self.models.best = {
+            base: list(self.models.full[0][base]) for base in self.models.bases
+        }
+        scores = self._scores(*self.models.held_out(0))
         history: list[dict[str, Any]] = []
         last_kept, n_iter, termination = 0, 0, "max_iter"
         for round_ in range(1, problem.max_iter + 1):
@@ -440,10 +418,10 @@ class _Loop:
                 plans = others or {root: plan}
                 batches = self._make_samples(plans, round_, self._learners)
                 judged = self.teach(plans, batches, round_, self._learners)
-                after = self._scores(gates, self.full[round_])
+                after = self._scores(gates, self.models.full[round_])
                 after[~judged] = np.nan
                 accepted = self._learners & (after > scores + problem.tol)
-                accepted &= ~harmed(problem, self.best, self.full[round_])
+                accepted &= ~harmed(problem, self.models.best, self.models.full[round_])
                 if accepted.any() and others:
                     # one that is not better stays as it was, and goes on learning if a
                     # round is left: what this one overdid the next one may mend
@@ -458,9 +436,9 @@ class _Loop:
             if not accepted.any():
                 termination = "no_improvement" if gates else "nothing_to_teach"
                 break
-            for base, best in self.best.items():
+            for base, best in self.models.best.items():
                 for j in np.flatnonzero(accepted):
-                    best[j] = self.full[round_][base][j]
+                    best[j] = self.models.full[round_][base][j]
             scores = np.where(accepted & np.isfinite(after), after, scores)
             last_kept = round_
         return self._result(last_kept, n_iter, termination, history, scores)
@@ -483,26 +461,11 @@ class _Loop:
             return scores
         return mean_scores(problem, judged, models, problem.task.fit_calibrator)
 
-    def _held_out(self, round_: int):
-        """The fold to judge on, and the members without it, by exclusion.
-
-        With a gate the best so far. Without one those that were cross-fitted after a
-        round, or the last such: nobody has needed the last round's students without a
-        fold.
-        """
-        root, gates = self.folds.root, self.folds.gates
-        if gates:
-            return gates, self.best
-        children = self.folds.children(root)
-        crossed = self.crossed[min(round_, len(self.crossed) - 1)]
-        return (
-            {child: fold for fold, child in children.items()},
-            {child: crossed[root, fold] for fold, child in children.items()},
-        )
-
     def _changed(self, round_: int) -> np.ndarray:
         """Which of the delivered members a round fitted anew."""
-        now, before = (self.full[r][self.folds.root] for r in (round_, round_ - 1))
+        now, before = (
+            self.models.full[r][self.folds.root] for r in (round_, round_ - 1)
+        )
         return np.array([a is not b for a, b in zip(now, before)])
 
     def _records(self, round_, plan, before, after, accepted):
@@ -525,14 +488,14 @@ class _Loop:
 
     def _result(self, last_kept, n_iter, termination, history, scores) -> RoundsResult:
         root = self.folds.root
-        final = self.best[root]
-        judged, models = self._held_out(last_kept)
-        answering, also_before = self._answering(last_kept)
+        final = self.models.best[root]
+        judged, models = self.models.held_out(last_kept)
+        answering, also_before = self.models.answering(last_kept)
         asked = {
             exclusion: [*models[exclusion], *(before[j] for j in also_before)]
-            for exclusion, before in self._held_out_before().items()
+            for exclusion, before in self.models.held_out_before().items()
         }
-        rows, responses = self._responses(judged, asked)
+        rows, responses = self.models.responses(judged, asked)
         lessons = [fitted.lesson for fitted in final]
         transfer = np.zeros((len(self.members), len(self.members)), dtype=np.int64)
         for j, lesson in enumerate(lessons):
@@ -541,7 +504,7 @@ class _Loop:
         return RoundsResult(
             names=[member.name for member in self.members],
             students=[fitted.model for fitted in final],
-            initial=[fitted.model for fitted in self.full[0][root]],
+            initial=[fitted.model for fitted in self.models.full[0][root]],
             lessons=lessons,
             soft_labels=[fitted.soft_labels for fitted in final],
             scores=scores,
@@ -555,46 +518,6 @@ class _Loop:
             answering=[fitted.model for fitted in answering],
             columns=[fitted.columns for fitted in answering],
         )
-
-    def _held_out_before(self) -> Models:
-        """Of `_held_out`, members before teaching."""
-        root, gates = self.folds.root, self.folds.gates
-        if gates:
-            return {base: self.full[0][base] for base in gates}
-        children = self.folds.children(root)
-        return {child: self.crossed[0][root, f] for f, child in children.items()}
-
-    def _answering(self, round_: int) -> tuple[list[Fitted], list[int]]:
-        """The models of which `_held_out` gives those without a fold.
-
-        If the stack asks members as they were, too: those that have changed come last,
-        and their positions are returned.
-        """
-        root = self.folds.root
-        models = self.full[min(round_, len(self.crossed) - 1)][root]
-        if self.folds.gates:
-            models = self.best[root]
-        before = self.full[0][root]
-        also_before = []
-        if self.problem.task.stacks_members:
-            pairs = enumerate(zip(models, before))
-            also_before = [j for j, (now, was) in pairs if now is not was]
-        return [*models, *(before[j] for j in also_before)], also_before
-
-    def _responses(self, judged, models):
-        """Rows of the folds, and the answers of the members without them."""
-        folds = self.folds
-        n_rows = folds.test.shape[1]
-        count = np.zeros(n_rows)
-        n_models = len(next(iter(models.values()), self.members))
-        total = np.zeros((n_models, n_rows, self.problem.task.n_outputs))
-        for exclusion, fold in judged.items():
-            rows = np.flatnonzero(folds.test[fold])
-            count[rows] += 1
-            for i, fitted in enumerate(models[exclusion]):
-                total[i, rows] += fitted.answers(rows)
-        rows = np.flatnonzero(count)
-        return rows, total[:, rows] / count[rows][None, :, None]
 
 
 def run_rounds(

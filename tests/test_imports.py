@@ -40,14 +40,15 @@ ALLOWED = {
     "_fitting": LEAVES | {"_lessons", "_tasks"},
     # the loop is handed generator and strategies: it imports neither's module
     "_problem": {"_folds", "_scoring", "_sites", "_tasks"},
-    "_gate": LEAVES | {"_fitting", "_folds", "_problem"},
+    "_models": {"_fitting", "_folds", "_problem"},
+    "_gate": LEAVES | {"_fitting", "_folds", "_models", "_problem"},
     "_plan": LEAVES | {"_deficiency", "_problem", "_soft_labels"},
     "_generation": LEAVES | {"_fitting", "_lessons", "_problem", "_soft_labels"},
     "_lesson_maker": LEAVES
     | {"_fitting", "_folds", "_generation", "_lessons", "_plan", "_problem"},
     "_rounds": LEAVES
     | {"_fitting", "_folds", "_gate", "_generation", "_lesson_maker", "_lessons"}
-    | {"_plan", "_problem"},
+    | {"_models", "_plan", "_problem"},
     "_final": LEAVES | {"_pool"},
     "_combination": LEAVES | {"_problem", "_rounds"},
     "_distiller": LEAVES
