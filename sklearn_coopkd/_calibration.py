@@ -67,7 +67,15 @@ def fit_temperature(
     """
     if _says_nothing(proba, sample_weight):
         return Calibrator()
-    return Calibrator(_least(proba, 0.0, y_idx, sample_weight, prior=0.0)[1])
+    rows = np.arange(len(y_idx))
+    log_proba = _log(proba, 0.0)
+
+    def loss(log_temperature):
+        scaled = log_softmax(log_proba / np.exp(log_temperature), axis=1)
+        return -float(np.average(scaled[rows, y_idx], weights=sample_weight))
+
+    found = minimize_scalar(loss, bounds=BOUNDS, method="bounded")
+    return Calibrator(float(np.exp(found.x)))
 
 
 def fit_calibrator(
@@ -90,14 +98,24 @@ def fit_calibrator(
     """
     if _says_nothing(proba, sample_weight):
         return Calibrator()
+    rows = np.arange(len(y_idx))
     total = len(y_idx) if sample_weight is None else sample_weight.sum()
     least, best = np.inf, Calibrator()
     for smoothing in SMOOTHINGS:
-        loss, temperature = _least(
-            proba, smoothing, y_idx, sample_weight, prior=0.5 / total
+        log_proba = _log(proba, smoothing)
+        # at most 14 / exp(-3): no overflow
+        excess = log_proba - log_proba[rows, y_idx][:, None]
+
+        def loss(log_temperature, excess=excess):
+            of_rows = np.log(np.exp(excess / np.exp(log_temperature)).sum(axis=1))
+            mean = np.average(of_rows, weights=sample_weight)
+            return float(mean) + 0.5 * log_temperature**2 / total
+
+        found = minimize_scalar(
+            loss, bounds=BOUNDS, method="bounded", options={"xatol": 1e-3}
         )
-        if loss < least - LEAST_GAIN:
-            least, best = loss, Calibrator(temperature, smoothing)
+        if found.fun < least - LEAST_GAIN:
+            least, best = found.fun, Calibrator(float(np.exp(found.x)), smoothing)
     return best
 
 
@@ -114,20 +132,6 @@ def _says_nothing(proba, sample_weight):
         or proba.shape[1] < 2
         or (sample_weight is not None and not sample_weight.any())
     )
-
-
-def _least(proba, smoothing, y_idx, sample_weight, prior):
-    """The least mean log-loss, and its temperature."""
-    log_proba = _log(proba, smoothing)
-    rows = np.arange(len(y_idx))
-
-    def loss(log_temperature):
-        scaled = log_softmax(log_proba / np.exp(log_temperature), axis=1)
-        mean = np.average(scaled[rows, y_idx], weights=sample_weight)
-        return prior * log_temperature**2 - float(mean)
-
-    found = minimize_scalar(loss, bounds=BOUNDS, method="bounded")
-    return found.fun, float(np.exp(found.x))
 
 
 def _log(proba: np.ndarray, smoothing: float) -> np.ndarray:

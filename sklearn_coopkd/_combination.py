@@ -50,18 +50,17 @@ class Calibration:
 
 
 def fit_calibration(result: RoundsResult, problem: Problem) -> Calibration:
-    """Fit the calibrators on out-of-sample answers.
+    """Fit the calibrator of the vote, on calibrated out-of-sample answers.
 
-    Of students whose answers nobody knows (the last round's, without a gate) they are
-    those of the models that answer in their place.
+    Of students whose answers nobody knows (the last round's, without a gate) those of
+    the models that answer in their place stand in.
     """
-    rows = result.response_rows
+    rows, n_students = result.response_rows, len(result.students)
+    pairs = list(zip(result.calibrators, result.responses))[:n_students]
+    mean = np.mean([calibrate(one) for calibrate, one in pairs], axis=0)
     about = problem.truth[rows], problem.weights(rows)
-    models = [problem.task.fit_calibrator(one, *about) for one in result.responses]
-    calibrated = [calibrate(one) for calibrate, one in zip(models, result.responses)]
-    n_students = len(result.students)
-    mean = np.mean(calibrated[:n_students], axis=0)
-    return Calibration(models, problem.task.fit_calibrator(mean, *about), n_students)
+    vote = problem.task.fit_calibrator(mean, *about)
+    return Calibration(result.calibrators, vote, n_students)
 
 
 def as_columns(answers: list[np.ndarray]) -> np.ndarray:

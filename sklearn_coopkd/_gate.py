@@ -7,7 +7,7 @@ sites it may lose a hundredth of the weight.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def mean_scores(
     problem: Problem,
     judged: dict[Exclusion, int],
     models: ByExclusion,
-    fit_calibrator: Callable | None = None,
+    calibrators: Sequence[Callable] | None = None,
 ) -> np.ndarray:
     """Score of each member on held-out rows of all places, averaged by weight.
 
@@ -43,42 +43,64 @@ def mean_scores(
     models : dict
         The members without that fold.
 
-    fit_calibrator : callable, default=None
-        Of the task: answers are calibrated first, each member's by its own. None: they
-        are taken as they are.
+    calibrators : sequence of callable, default=None
+        Of each member, applied to its answers. None: they are taken as they are.
 
     Returns
     -------
     scores : ndarray of shape (n_members,)
         NaN if there is nothing to judge them on.
     """
-    parts, weights = [], []
-    for exclusion, fold in judged.items():
-        rows = np.flatnonzero(problem.folds.test[fold])
-        for here in problem.sites.by_place(rows).values():
-            weight = problem.weights(here).sum()
-            if weight > 0:
-                parts.append((exclusion, here))
-                weights.append(weight)
+    parts = list(_parts(problem, judged))
+    weights = [problem.weights(here).sum() for _, here in parts]
     scores = np.full(len(problem.sites.owns), np.nan)
     for j in range(len(scores) if parts else 0):
-        answers = [models[exclusion][j].answers(here) for exclusion, here in parts]
-        if fit_calibrator is not None:
-            every = np.concatenate([here for _, here in parts])
-            calibrate = fit_calibrator(
-                np.concatenate(answers), problem.truth[every], problem.weights(every)
-            )
-            answers = [calibrate(given) for given in answers]
-        of_parts = [
-            _score(problem, models[exclusion][j], here, given)
-            for (exclusion, here), given in zip(parts, answers)
-        ]
+        of_parts = []
+        for exclusion, here in parts:
+            fitted = models[exclusion][j]
+            answers = fitted.answers(here)
+            if calibrators is not None:
+                answers = calibrators[j](answers)
+            view = fitted.responder(problem.task, answers)
+            of_parts.append(problem.scorer(view, here))
         scores[j] = np.average(of_parts, weights=weights)
     return scores
 
 
-def _score(problem, fitted, rows, answers):
-    return problem.scorer(fitted.responder(problem.task, answers), rows)
+def fit_calibrators(
+    problem: Problem, judged: dict[Exclusion, int], models: ByExclusion, fit: Callable
+) -> list[Callable]:
+    """Calibrators of members, of their answers to all held-out rows.
+
+    Parameters
+    ----------
+    problem, judged, models : as in `mean_scores`
+
+    fit : callable
+        `fit_temperature` or `fit_calibrator` of the task.
+
+    Returns
+    -------
+    calibrators : list of callable
+    """
+    parts = list(_parts(problem, judged))
+    every = np.concatenate([np.empty(0, dtype=np.intp), *(here for _, here in parts)])
+    about = problem.truth[every], problem.weights(every)
+    found = []
+    for j in range(len(problem.sites.owns)):
+        answers = [models[exclusion][j].answers(here) for exclusion, here in parts]
+        nothing = np.empty((0, problem.task.n_outputs))
+        found.append(fit(np.concatenate([nothing, *answers]), *about))
+    return found
+
+
+def _parts(problem, judged):
+    """What is judged at once: the held-out rows of a place, if they have weight."""
+    for exclusion, fold in judged.items():
+        rows = np.flatnonzero(problem.folds.test[fold])
+        for here in problem.sites.by_place(rows).values():
+            if problem.weights(here).sum() > 0:
+                yield exclusion, here
 
 
 def harmed(problem: Problem, before: ByExclusion, after: ByExclusion) -> np.ndarray:

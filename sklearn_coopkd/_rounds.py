@@ -33,7 +33,7 @@ from sklearn_coopkd._fitting import (
     learns_answers,
 )
 from sklearn_coopkd._folds import Exclusion
-from sklearn_coopkd._gate import harmed, mean_scores
+from sklearn_coopkd._gate import fit_calibrators, harmed, mean_scores
 from sklearn_coopkd._generation import Batch, Call, ask_about, generate, labelled
 from sklearn_coopkd._lesson_maker import LessonMaker
 from sklearn_coopkd._lessons import Lesson, selected
@@ -57,6 +57,7 @@ class RoundsResult:
     soft_labels: list[np.ndarray | None]  # (n_samples, n_outputs), NaN: not its row
     scores: np.ndarray  # out-of-sample score of each student
     calibrated_scores: np.ndarray  # those of their calibrated answers
+    calibrators: list[Callable]  # of the models that gave `responses`
     history: list[dict[str, Any]]
     transfer: np.ndarray
     n_iter: int
@@ -450,16 +451,12 @@ class _Loop:
         other sites, whether it has been taught or not, and the price of that hides how
         much it learned.
         """
-        task = self.problem.task
-        fit = task.fit_temperature if self.sites.n_places > 1 else None
-        return mean_scores(self.problem, judged, models, fit)
-
-    def _calibrated_scores(self, judged, models, scores) -> np.ndarray:
-        """Scores of answers as users get them; given ones where they cannot differ."""
         problem = self.problem
-        if not problem.scorer.asks_for_answers:
-            return scores
-        return mean_scores(problem, judged, models, problem.task.fit_calibrator)
+        calibrators = None
+        if self.sites.n_places > 1:
+            fit = problem.task.fit_temperature
+            calibrators = fit_calibrators(problem, judged, models, fit)
+        return mean_scores(problem, judged, models, calibrators)
 
     def _changed(self, round_: int) -> np.ndarray:
         """Which of the delivered members a round fitted anew."""
@@ -496,6 +493,12 @@ class _Loop:
             for exclusion, before in self.models.held_out_before().items()
         }
         rows, responses = self.models.responses(judged, asked)
+        about = self.problem.truth[rows], self.problem.weights(rows)
+        fit = self.problem.task.fit_calibrator
+        calibrators = [fit(one, *about) for one in responses]
+        calibrated_scores = scores
+        if self.problem.scorer.asks_for_answers:
+            calibrated_scores = mean_scores(self.problem, judged, models, calibrators)
         lessons = [fitted.lesson for fitted in final]
         transfer = np.zeros((len(self.members), len(self.members)), dtype=np.int64)
         for j, lesson in enumerate(lessons):
@@ -508,7 +511,8 @@ class _Loop:
             lessons=lessons,
             soft_labels=[fitted.soft_labels for fitted in final],
             scores=scores,
-            calibrated_scores=self._calibrated_scores(judged, models, scores),
+            calibrated_scores=calibrated_scores,
+            calibrators=calibrators,
             history=history,
             transfer=transfer,
             n_iter=n_iter,
