@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import (
     StackingClassifier,
     StackingRegressor,
@@ -194,7 +195,8 @@ def weight_keyword(estimator: Any) -> str | None:
     """Keyword of `fit` that takes weights; None if the estimator takes none.
 
     Without metadata routing. Looks through the meta-estimators of scikit-learn that
-    hand on weights then: pipelines (the last step counts), searches, ensembles.
+    hand on weights then: pipelines (the last step counts), searches, ensembles,
+    transformed targets.
     """
     if has_fit_parameter(estimator, "sample_weight"):
         return "sample_weight"
@@ -203,6 +205,9 @@ def weight_keyword(estimator: Any) -> str | None:
         last, step = steps[-1]
         inner = None if isinstance(step, str) else weight_keyword(step)
         return None if inner is None else f"{last}__{inner}"
+    if isinstance(estimator, TransformedTargetRegressor):
+        inner = estimator.regressor
+        return "sample_weight" if inner is None else weight_keyword(inner)
     if isinstance(estimator, BaseSearchCV):
         inside = [estimator.estimator]
     elif isinstance(estimator, _ENSEMBLES):

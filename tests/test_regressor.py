@@ -396,7 +396,9 @@ def test_the_gate_keeps_no_student_with_a_worse_score(validation, diabetes):
 
 def test_rows_without_weight_are_no_rows(diabetes):
     X, y = diabetes
-    members = [("ridge", Ridge()), ("tree", DecisionTreeRegressor(max_depth=3))]
+    log = TransformedTargetRegressor(Ridge(), func=np.log, inverse_func=np.exp)
+    tree = DecisionTreeRegressor(max_depth=3)
+    members = [("ridge", Ridge()), ("tree", tree), ("log", make_pipeline(log))]
     rows = np.arange(len(y)) % 5 > 0
     splits = [
         (
