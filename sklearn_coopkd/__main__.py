@@ -40,6 +40,7 @@ from sklearn.model_selection import train_test_split
 
 import sklearn_coopkd
 from sklearn_coopkd import CooperativeDistiller, CooperativeDistillerRegressor
+from sklearn_coopkd._csv import InputError, read_table
 from sklearn_coopkd._members import (
     DEFAULT_MEMBERS,
     DEFAULT_REGRESSORS,
@@ -47,15 +48,6 @@ from sklearn_coopkd._members import (
     REGRESSORS,
     make_members,
 )
-
-
-class InputError(Exception):
-    """Something the user can mend; its text is the one line they see."""
-
-
-MIN_ROWS = 20  # of a table with numbers to predict
-# What stands for a missing number in a target; of labels, an empty cell alone.
-MISSING = {"", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"}
 
 
 @dataclass(frozen=True)
@@ -186,142 +178,8 @@ def _load(arguments: argparse.Namespace) -> tuple[str, str, Any, np.ndarray]:
         raise InputError(
             f"--target must name the column of {arguments.table} to predict."
         )
-    target = arguments.target
-    X, written = _read_csv(arguments.table, target)
-    numbers = _as_numbers(written)
-    task = task or _found_task(numbers)
-    y = numbers
-    if task == "classification" and (numbers is None or _are_padded(written)):
-        y = written.where(written != "")
-        for word in MISSING.intersection(y):
-            told = f"{(y == word).sum()} rows"
-            print(f"taken as a class: {word!r}, {told}", file=sys.stderr)
-    if y is None:
-        raise InputError(
-            f"--target {target!r} must hold finite numbers for --task regression; got "
-            f"{_first_text(written)!r}."
-        )
-    is_missing = y.isna()
-    if is_missing.any():
-        told = f"{is_missing.sum()} of {len(y)} rows"
-        print(f"left out, without {target!r}: {told}", file=sys.stderr)
-    if is_missing.all():
-        raise InputError(
-            f"--target {target!r} is missing in every row of {arguments.table}."
-        )
-    X, y = X[~is_missing].reset_index(drop=True), y[~is_missing]
-    read = _labels if task == "classification" else _numbers
-    return task, arguments.table, X, read(y, target)
-
-
-def _read_csv(path: str, target: str) -> tuple[Any, Any]:
-    """The other columns, and the target as it is written."""
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise InputError(
-            "Reading a CSV needs pandas, which is not installed: pip install pandas"
-        ) from error
-    try:
-        # with a mark before each, lest pandas takes "NA" for none, and "01" for 1
-        mark = {target: lambda cell: "=" + cell.strip()}
-        table = pd.read_csv(path, converters=mark)
-    except (OSError, ValueError) as error:  # ValueError: empty, unreadable, not text
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(f"cannot read {path}: {reason}") from error
-    if target not in table.columns:
-        columns = ", ".join(map(str, table.columns[:10]))
-        more = ", ..." if len(table.columns) > 10 else ""
-        raise InputError(
-            f"--target {target!r} is not a column of {path}; its columns are: "
-            f"{columns}{more}."
-        )
-    written = table.pop(target).str.slice(1)
-    if (table.nunique(dropna=False) < 2).all():
-        raise InputError(
-            f"{path} has no column besides {target!r} to learn from: one whose values "
-            "differ."
-        )
-    for name in table.select_dtypes("number"):
-        if np.isinf(table[name]).any():
-            raise InputError(
-                f"column {name!r} of {path} holds infinity. Replace it by a number, or "
-                "leave the cell empty."
-            )
-    texts = table.select_dtypes(exclude=["number", "bool"]).columns
-    if len(texts):
-        names = ", ".join(map(repr, texts))
-        print(f"taken as categories: {names}", file=sys.stderr)
-    is_empty = table.isna().all()
-    if is_empty.any():
-        names = ", ".join(map(repr, table.columns[is_empty]))
-        print(f"not used, empty: {names}", file=sys.stderr)
-    return table, written
-
-
-def _as_numbers(written: Any) -> Any:
-    """A target as numbers, NaN where it is missing; None if it is none of numbers."""
-    try:
-        return written.where(~written.isin(MISSING)).astype(float)
-    except ValueError:
-        return None
-
-
-def _first_text(written: Any) -> str:
-    """The first cell that is neither a number nor missing."""
-    for cell in written:
-        if cell not in MISSING:
-            try:
-                float(cell)
-            except ValueError:
-                return cell
-    return ""
-
-
-def _are_padded(written: Any) -> bool:
-    """Whether "01" may be another label than "1"."""
-    return bool(written.str.match(r"[+-]?0\d").any())
-
-
-def _found_task(numbers: Any) -> str:
-    """Numbers with fractions, or too many to be labels, are to be predicted as such."""
-    if numbers is None:
-        return "classification"
-    numbers = numbers.dropna()
-    is_whole = bool((numbers == numbers.round()).all())
-    many = numbers.nunique() > max(50, len(numbers) // 10)
-    return "regression" if not is_whole or many else "classification"
-
-
-def _labels(y: Any, target: str) -> np.ndarray:
-    """The target as labels."""
-    n_classes = y.nunique()
-    if n_classes < 2:
-        raise InputError(
-            f"--target {target!r} must have at least 2 classes; got {n_classes}."
-        )
-    if n_classes > max(50, len(y) // 10):
-        raise InputError(
-            f"--target {target!r} must hold class labels; got {n_classes} distinct "
-            f"values in {len(y)} rows. Group them into classes, or, if they are "
-            "numbers, use --task regression."
-        )
-    is_whole = y.dtype.kind == "f" and bool((y == y.round()).all())
-    return y.to_numpy().astype(int) if is_whole else y.astype(str).to_numpy(dtype=str)
-
-
-def _numbers(y: Any, target: str) -> np.ndarray:
-    """The target as finite numbers."""
-    if len(y) < MIN_ROWS:
-        raise InputError(
-            f"--target {target!r} must be there in {MIN_ROWS} rows; it is in {len(y)}."
-        )
-    if not np.isfinite(y).all():
-        raise InputError(
-            f"--target {target!r} must hold finite numbers for --task regression; got "
-            "infinity."
-        )
-    return y.to_numpy()
+    task, X, y = read_table(arguments.table, arguments.target, task)
+    return task, arguments.table, X, y
 
 
 def _split(X: Any, y: np.ndarray, test_size: float, seed: int, task: str) -> tuple:
