@@ -76,5 +76,20 @@ def work(run: Callable[..., dict], tasks: list[tuple], path: Path, n_jobs: int) 
         sys.exit(f"\nStopped; the same command goes on with {path}.")
 
 
+def run_all(
+    parser: argparse.ArgumentParser,
+    run: Callable[..., dict],
+    tasks: list[tuple],
+    path: Path,
+    n_jobs: int,
+    is_result: Callable[[dict], bool],
+    key_of: Callable[[dict], tuple],
+) -> list[dict]:
+    """Run the tasks that a file has no record of, and return all records of it."""
+    done = {key_of(record) for record in resume(parser, path, is_result)}
+    work(run, [task for task in tasks if task not in done], path, n_jobs)
+    return read(path, is_result)
+
+
 def _named(run, task):
     return " ".join(map(str, task)), run(*task)

@@ -28,7 +28,7 @@ from sklearn_coopkd._members import REGRESSORS, make_members
 sys.path.append(str(Path(__file__).parents[1]))
 from datasets import REGRESSION_CONFIRMATION, REGRESSION_DEVELOPMENT, load
 from options import check_known, output_file, positive
-from runs import read, resume, timed, versions, work
+from runs import run_all, timed, versions
 from tables import Results, markdown, ratio
 
 HALVES = {
@@ -233,15 +233,14 @@ def main():
         arguments.folds = 1
     default = "regression_quick.jsonl" if arguments.quick else "regression.jsonl"
     path = arguments.out or Path(default)
-    done = {key_of(record) for record in resume(parser, path, is_result)}
     tasks = [
         (name, table, arguments.max_rows, fold)
         for name in lists
         for table in tables
         for fold in range(arguments.folds)
     ]
-    work(run, [task for task in tasks if task not in done], path, arguments.n_jobs)
-    print(report(read(path, is_result)))
+    n_jobs = arguments.n_jobs
+    print(report(run_all(parser, run, tasks, path, n_jobs, is_result, key_of)))
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 from datasets import REGRESSION_DEVELOPMENT
 from options import check_known, output_file, positive
 from run import LISTS, WORSE, fold_of, scores
-from runs import read, resume, timed, versions, work
+from runs import run_all, timed, versions
 from tables import Results, markdown, ratio
 
 BASE = "stacking"
@@ -290,7 +290,6 @@ def main():
         tables, arguments.max_rows = ["diabetes", "sacramento", "hitters"], 500
         default = "regression_variants_quick.jsonl"
     path = arguments.out or Path(default)
-    done = {key_of(record) for record in resume(parser, path, is_result)}
     tasks = [
         (name, table, arguments.max_rows, fold, variant)
         for name in lists
@@ -298,8 +297,8 @@ def main():
         for table in tables
         for fold in range(arguments.folds)
     ]
-    work(run, [task for task in tasks if task not in done], path, arguments.n_jobs)
-    print(report(read(path, is_result)))
+    n_jobs = arguments.n_jobs
+    print(report(run_all(parser, run, tasks, path, n_jobs, is_result, key_of)))
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ from sklearn_coopkd import CooperativeDistiller
 sys.path.append(str(Path(__file__).parents[1]))
 from datasets import CONFIRMATION, DEVELOPMENT, load
 from options import check_known, output_file, positive
-from runs import read, resume, timed, work
+from runs import run_all, timed
 
 N_BINS = 15  # of the calibration error
 HALVES = {"development": DEVELOPMENT, "confirmation": CONFIRMATION}
@@ -218,11 +218,9 @@ def main():
         arguments.folds = arguments.folds or 1
     default = "stacking_quick.jsonl" if arguments.quick else "stacking.jsonl"
     path = arguments.out or Path(default)
-    done = {key_of(record) for record in resume(parser, path, is_result)}
     tasks = wanted(lists, tables, arguments.max_rows, arguments.folds)
-    tasks = [task for task in tasks if task not in done]
-    work(run, tasks, path, arguments.n_jobs)
-    print(report(read(path, is_result)))
+    n_jobs = arguments.n_jobs
+    print(report(run_all(parser, run, tasks, path, n_jobs, is_result, key_of)))
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ from sklearn_coopkd._pool import log_pool
 sys.path.append(str(Path(__file__).parents[1]))
 from datasets import DEVELOPMENT
 from options import check_known, output_file, positive
-from runs import read, resume, timed, versions, work
+from runs import run_all, timed, versions
 from tables import Results, markdown, points, ratio
 
 
@@ -250,15 +250,14 @@ def main():
         tables, arguments.max_rows = ["pima", "vehicle", "hmda"], 500
     default = "variants_quick.jsonl" if arguments.quick else "variants.jsonl"
     path = arguments.out or Path(default)
-    done = {key_of(record) for record in resume(parser, path, is_result)}
     tasks = [
         (name, table, arguments.max_rows, variant)
         for name in lists
         for variant in (BASE, *variants)
         for table in tables
     ]
-    work(run, [task for task in tasks if task not in done], path, arguments.n_jobs)
-    print(report(read(path, is_result)))
+    n_jobs = arguments.n_jobs
+    print(report(run_all(parser, run, tasks, path, n_jobs, is_result, key_of)))
 
 
 if __name__ == "__main__":
