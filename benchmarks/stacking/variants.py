@@ -83,6 +83,7 @@ VARIANTS = {
     "no rule on wrong answers": {},
     "a temperature alone before stacking": {},
     "smoothed answers teach": {},
+    "the stack asks members as they were, too": {},
     "no regression on logarithms": {"final_estimator": WithoutLogarithms()},
     "LogisticRegression": {"final_estimator": LogisticRegression(max_iter=1000)},
 }
@@ -104,6 +105,11 @@ CONSTANTS = {
         staticmethod(fit_temperature),
     ),
     "smoothed answers teach": (_tasks, "fit_temperature", fit_calibrator),
+    "the stack asks members as they were, too": (
+        _tasks.Classification,
+        "stacks_members",
+        True,
+    ),
     "margin of 0.1": (_deficiency, "MARGIN", 0.1),
     "samples for delivered students made anew": (
         _rounds._Loop,
