@@ -173,7 +173,7 @@ REGRESSION_CONFIRMATION = {
     "gpa": _numbers("wooldridge", "gpa2", "colgpa"),
     "babies": _numbers("openintro", "babies", "bwt", drop=["case"]),
     "gapminder": _numbers("gapminder", "gapminder", "lifeExp"),
-    "vietnam": _numbers("Ecdat", "VietNamH", "lnexp12m"),
+    "vietnam": _numbers("Ecdat", "VietNamH", "lnexp12m", drop=["lnmed"]),
     "house_prices": _numbers("AER", "HousePrices", "price"),
 }
 

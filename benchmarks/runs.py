@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -21,12 +22,16 @@ import sklearn_coopkd
 
 def read(path: Path, is_result: Callable[[dict], bool]) -> list[dict]:
     """Records of a file; lines that are cut off or something else are dropped."""
-    records = []
     text = path.read_text(errors="replace") if path.is_file() else ""
+    return [record for record in _records(text) if is_result(record)]
+
+
+def _records(text):
+    records = []
     for line in text.splitlines():
         with suppress(json.JSONDecodeError):
             record = json.loads(line)
-            if isinstance(record, dict) and "versions" in record and is_result(record):
+            if isinstance(record, dict) and "versions" in record:
                 records.append(record)
     return records
 
@@ -36,12 +41,13 @@ def resume(
 ) -> list[dict]:
     """What a file has from an earlier run; ends the program if it is another file."""
     text = path.read_text(errors="replace") if path.exists() else ""
-    found = read(path, is_result)
-    if text.count("\n") > len(found):
+    whole = text[: text.rfind("\n") + 1]
+    n_results = sum(is_result(record) for record in _records(whole))
+    if whole.count("\n") > n_results:
         parser.error(f"{str(path)!r} holds other lines than results; name another file")
-    if text and not text.endswith("\n"):  # cut off: must not swallow the next line
-        path.write_text(text[: text.rfind("\n") + 1])
-    return found
+    if text != whole:  # a line that was cut off must not swallow the next one
+        path.write_text(whole)
+    return read(path, is_result)
 
 
 def timed(call: Callable, *arguments: Any) -> tuple[Any, float]:
@@ -52,13 +58,23 @@ def timed(call: Callable, *arguments: Any) -> tuple[Any, float]:
 
 
 def versions() -> dict[str, str]:
-    """What the figures of a run depend on."""
+    """What the figures of a run depend on; in a checkout with the commit."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always"]
+    done = subprocess.run([*command, "--dirty"], capture_output=True, text=True)
+    commit = {"commit": done.stdout.strip()} if done.returncode == 0 else {}
     return {
         "sklearn_coopkd": sklearn_coopkd.__version__,
+        **commit,
         "scikit-learn": sklearn.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
     }
+
+
+def versions_of(records: list[dict]) -> str:
+    """The versions that records were made with, as a line."""
+    found = sorted({json.dumps(record["versions"]) for record in records})
+    return "Versions: " + "; ".join(found)
 
 
 def work(run: Callable[..., dict], tasks: list[tuple], path: Path, n_jobs: int) -> None:
@@ -85,10 +101,11 @@ def run_all(
     is_result: Callable[[dict], bool],
     key_of: Callable[[dict], tuple],
 ) -> list[dict]:
-    """Run the tasks that a file has no record of, and return all records of it."""
+    """Run the tasks that a file has no record of, and return the records of all."""
     done = {key_of(record) for record in resume(parser, path, is_result)}
     work(run, [task for task in tasks if task not in done], path, n_jobs)
-    return read(path, is_result)
+    records = read(path, is_result)
+    return [record for record in records if key_of(record) in tasks]
 
 
 def _named(run, task):

@@ -59,6 +59,11 @@ class Results:
 
         return self.pair(one(a), one(b))
 
+    def ratios(self, a, b, key):
+        """Of every model of two kinds by table: {name: (n_tables,)}."""
+        names = self.folds[self.tables[0]][0]["models"][a]
+        return {name: np.divide(*self.model(name, a, b, key)) for name in names}
+
 
 def markdown(head, rows):
     """A table."""

@@ -376,8 +376,8 @@ def _text(report: dict) -> str:
 
 
 def _figure(value: float) -> str:
-    """Four significant digits, and three decimals of what is small."""
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.4g}"
+    """Three decimals, or four significant digits of what is larger or tiny."""
+    return f"{value:.3f}" if 0.01 <= abs(value) < 10 else f"{value:.4g}"
 
 
 def main(argv: list[str] | None = None) -> int:

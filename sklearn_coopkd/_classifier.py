@@ -240,10 +240,9 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
     delivered students are taught what the judged ones were, each row as the next fold's
     student was, by models without two folds.
 
-    Without a gate the stack is one of the students of the round before the last (with
-    one round, of the members before teaching): what the last round's answer out of
-    sample would cost as much as the gate. ``combine="vote"`` asks the last round's,
-    calibrated as these.
+    Without a gate the stack, and the choice of the best, is one of the members before
+    teaching: what students answer out of sample would cost as much as the gate.
+    ``combine="vote"`` asks the students, calibrated as these members.
 
     Members of which a fold leaves only one class stand aside for that fold: a constant
     prediction takes their place.
@@ -276,6 +275,10 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
     """
 
     _kind = "classifier"
+    _way_out = (
+        "Regressors are members of CooperativeDistillerRegressor; an estimator of your "
+        "own needs ClassifierMixin as its first base."
+    )
     _is_of_my_kind = staticmethod(is_classifier)
     _default_splitter = StratifiedKFold
 

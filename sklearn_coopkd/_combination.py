@@ -1,9 +1,8 @@
 """What the combined predictor sees of the students: calibrated answers.
 
 Numbers are taken as they are. Of probabilities, calibration tames those that are always
-certain, such as a full tree. Without a gate nobody knows what the last round's students
-answer to rows that they have not seen: the stack asks the models of the round before,
-which its final estimator has learned from.
+certain, such as a full tree. Without a gate nobody knows what students answer to rows
+that they have not seen: the stack asks the members as they were before teaching.
 """
 
 from __future__ import annotations
@@ -52,8 +51,7 @@ class Calibration:
 def fit_calibration(result: RoundsResult, problem: Problem) -> Calibration:
     """Fit the calibrator of the vote, on calibrated out-of-sample answers.
 
-    Of students whose answers nobody knows (the last round's, without a gate) those of
-    the models that answer in their place stand in.
+    Without a gate those of the members before teaching stand in for the students.
     """
     rows, n_students = result.response_rows, len(result.students)
     pairs = list(zip(result.calibrators, result.responses))[:n_students]

@@ -95,8 +95,9 @@ def final_has(method):
 class BaseDistiller(TransformerMixin, BaseHeterogeneousEnsemble):
     """What the two estimators share: validation, the fit, combination, routing.
 
-    A subclass says what its members are (`_kind`, `_is_of_my_kind`), validates y, and
-    gives the task, the default final estimator and the answers of one model.
+    A subclass says what its members are (`_kind`, `_way_out`, `_is_of_my_kind`),
+    validates y, and gives the task, the default final estimator and the answers of one
+    model.
     """
 
     _parameter_constraints: dict = {
@@ -300,7 +301,7 @@ class BaseDistiller(TransformerMixin, BaseHeterogeneousEnsemble):
             if not self._is_of_my_kind(estimator):
                 raise ValueError(
                     f"The member {name!r} in `estimators` must be a {self._kind}; got "
-                    f"{type(estimator).__name__}."
+                    f"{type(estimator).__name__}. {self._way_out}"
                 )
         return names, all_estimators
 
@@ -319,7 +320,7 @@ class BaseDistiller(TransformerMixin, BaseHeterogeneousEnsemble):
         if self.combine == "stack" and not self._is_of_my_kind(self._final()):
             raise ValueError(
                 f"`final_estimator` must be a {self._kind}; got "
-                f"{self.final_estimator!r}."
+                f"{self.final_estimator!r}. {self._way_out}"
             )
 
     def _listed_estimators(self):

@@ -1,4 +1,4 @@
-"""The default final estimator: what each member's probabilities are worth."""
+"""The default final estimators: what each member's answers are worth."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 from scipy.special import log_softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_coopkd._calibration import PROBA_FLOOR
-from sklearn_coopkd._pool import fit_pool, log_pool
+from sklearn_coopkd._pool import fit_linear_pool, fit_pool, log_pool
 
 # Probabilities are floored here before logistic regression gets their logarithms: a
 # lower floor only lets single columns grow.
@@ -163,6 +163,60 @@ class PooledLogisticRegression(ClassifierMixin, BaseEstimator):
         if len(self.classes_) == 2:
             return log_proba[:, 1] - log_proba[:, 0]
         return log_proba
+
+
+class LinearPoolRegressor(RegressorMixin, BaseEstimator):
+    """A weighted sum of the members' predictions, with weights that are not negative.
+
+    Weights of the least squared error, drawn toward equal ones; see `_pool`. Members
+    that predict nearly the same cannot get large weights of opposite sign, as ridge
+    regression gives them.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_members,)
+        One for each column; not negative.
+
+    center_ : float
+        The mean of y: what is weighted is a prediction's distance from it.
+
+    References
+    ----------
+    Breiman, "Stacked Regressions", Machine Learning 24, 1996.
+    """
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit the weights.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_members)
+
+        y : array-like of shape (n_samples,)
+
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self : LinearPoolRegressor
+        """
+        self._pool = fit_linear_pool(np.asarray(X).T, np.asarray(y), sample_weight)
+        self.weights_, self.center_ = self._pool.weights, self._pool.center
+        return self
+
+    def predict(self, X):
+        """Predict numbers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_members)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        return self._pool(np.asarray(X, dtype=np.float64).T)
 
 
 def _log_columns(proba):

@@ -235,7 +235,7 @@ def fit_and_answer(member, data, rows, asked, lesson, soft_labels=None):
         for of_part in answers:
             task.check_answers(model, of_part)
         if not member.is_frozen and not len(rows) and lesson is None:
-            answers = [np.zeros_like(one) for one in answers]  # right about nothing
+            answers = [np.zeros_like(one) for one in answers]  # no knowledge at all
     except Exception as error:
         return _failure(member.name, error)
     rows = np.concatenate([np.empty(0, dtype=np.intp), *asked])
@@ -297,4 +297,6 @@ def _fit(member, data, rows, lesson, soft_labels):
     weighted = (weight != 1).any() or weighs_rows
     if member.weight_name is not None and weighted:
         params[member.weight_name] = weight
-    return clone(member.estimator).fit(X_fit, y_fit, **params)
+    model = clone(member.estimator)
+    model.fit(X_fit, y_fit, **params)
+    return model

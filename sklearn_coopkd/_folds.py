@@ -107,11 +107,11 @@ def make_folds(
     y : ndarray of shape (n_samples,)
 
     cv : None, int, splitter or iterable
-
-    sites : Sites
         An int (or None) is as in scikit-learn for labels on one table. Numbers are
         dealt out in their order, so that all folds have small and large ones, however
         the table is sorted; and several places split the rows of each by itself.
+
+    sites : Sites
 
     validation : {"cross-fit"}, float or None
         See `CooperativeDistiller`.
@@ -132,10 +132,10 @@ def make_folds(
     splitter = check_splitter(cv, y, is_classification)
     is_number = cv is None or isinstance(cv, Integral)
     if is_number and (sites.n_places > 1 or not is_classification):
-        if sites.n_places > 1 and split_params.get("groups") is not None:
+        if split_params.get("groups") is not None:
             raise ValueError(
-                f"`groups` would not be used: `cv`={cv!r} splits the rows of each site "
-                "without them. Give a splitter that uses groups, such as GroupKFold."
+                f"`groups` would not be used: `cv`={cv!r} splits rows without them. "
+                "Give a splitter that uses groups, such as GroupKFold."
             )
         splits = _split_places(sites, y, splitter.get_n_splits())
     else:

@@ -54,12 +54,13 @@ def generate(
     return dict(zip(calls, results))
 
 
-def _make(task, generator, teacher, X, y, *rest):
+def _make(task, generator, teacher, X, y, X_pool, y_pool, *rest):
     """Samples; with a task also what their teacher answers about them."""
-    samples = make_samples(generator, teacher, X, y, *rest)
+    samples = make_samples(generator, teacher, X, y, X_pool, y_pool, *rest)
     if task is None:
         return samples
-    return replace(samples, target=task.teachers_targets(teacher, samples, y))
+    target = task.teachers_targets(teacher, samples, y, y_pool)
+    return replace(samples, target=target)
 
 
 def ask_about(

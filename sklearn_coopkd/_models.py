@@ -65,22 +65,17 @@ class FittedModels:
             total[i, foreign] = fitted.answers(rows[foreign])
         return rows, total
 
-    def held_out(self, round_: int):
+    def held_out(self):
         """The fold to judge on, and the members without it, by exclusion.
 
-        With a gate the best so far. Without one those that were cross-fitted after a
-        round, or the last such: nobody has needed the last round's students without a
-        fold.
+        With a gate the best so far. Without one the members before teaching: in what
+        students without a fold have learned, models with the fold have a part.
         """
         root, gates = self.folds.root, self.folds.gates
         if gates:
             return gates, self.best
-        children = self.folds.children(root)
-        crossed = self.crossed[min(round_, len(self.crossed) - 1)]
-        return (
-            {child: fold for fold, child in children.items()},
-            {child: crossed[root, fold] for fold, child in children.items()},
-        )
+        judged = {child: fold for fold, child in self.folds.children(root).items()}
+        return judged, self.held_out_before()
 
     def held_out_before(self) -> ByExclusion:
         """Of `held_out`, members before teaching."""
@@ -90,17 +85,15 @@ class FittedModels:
         children = self.folds.children(root)
         return {child: self.crossed[0][root, f] for f, child in children.items()}
 
-    def answering(self, round_: int) -> tuple[list[Fitted], list[int]]:
+    def answering(self) -> tuple[list[Fitted], list[int]]:
         """The models of which `held_out` gives those without a fold.
 
         If the stack asks members as they were, too: those that have changed come last,
         and their positions are returned.
         """
         root = self.folds.root
-        models = self.full[min(round_, len(self.crossed) - 1)][root]
-        if self.folds.gates:
-            models = self.best[root]
         before = self.full[0][root]
+        models = self.best[root] if self.folds.gates else before
         also_before = []
         if self.task.stacks_members:
             pairs = enumerate(zip(models, before))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from sklearn.base import RegressorMixin, is_regressor
-from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import column_or_1d
 
 from sklearn_coopkd._containers import n_rows
 from sklearn_coopkd._distiller import BaseDistiller
+from sklearn_coopkd._final import LinearPoolRegressor
 from sklearn_coopkd._responses import numbers
 from sklearn_coopkd._tasks import Regression
 
@@ -34,8 +34,8 @@ class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
     final_estimator : estimator, default=None
         Regressor that combines predictions if ``combine="stack"``: of all students,
         and behind them of those members that have changed, as they were before. None
-        is :class:`sklearn.linear_model.RidgeCV`, as in
-        :class:`sklearn.ensemble.StackingRegressor`.
+        is a sum with weights of the least squared error, not negative and drawn toward
+        equal ones.
 
     combine : {"stack", "vote", "best"}, default="stack"
         What `predict` uses: a final estimator on the students' out-of-sample
@@ -116,10 +116,10 @@ class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
         Students by name.
 
     final_estimator_ : estimator
-        If ``combine="stack"``.
+        If ``combine="stack"``. The default has one of `weights_` for each that it sees.
 
     best_index_ : int
-        Position of the student with the best score.
+        Position of the student with the best of `scores_`.
 
     n_features_in_ : int
         Number of columns seen in `fit`.
@@ -162,8 +162,8 @@ class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
     A counterfactual of a regressor removes a share alpha of its error:
     ``f(x') = f(x) + alpha * (y - f(x))``, the target of the paper, or nearer to y.
 
-    What all members together predict is a sum with weights of the least squared error
-    on out-of-sample predictions, not negative and drawn toward equal ones.
+    What all members together predict as targets is such a sum, too: weights are fitted
+    on out-of-sample predictions.
 
     On one table a student must also have a smaller absolute error on held-out rows than
     what was kept so far, by a standard error of the paired difference. Between sites it
@@ -238,22 +238,35 @@ class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
         self.verbose = verbose
 
     _kind = "regressor"
+    _way_out = (
+        "Classifiers are members of CooperativeDistiller; an estimator of your own "
+        "needs RegressorMixin as its first base."
+    )
     _is_of_my_kind = staticmethod(is_regressor)
     _default_splitter = KFold
-    _default_final = RidgeCV
+    _default_final = LinearPoolRegressor
 
     # what y is
 
     def _validate_y(self, X, y):
         """Numbers as a 1-D array of floats."""
-        y = column_or_1d(y, warn=True, dtype=np.float64)
+        y = column_or_1d(y, warn=True)
+        try:
+            if y.dtype.kind in "mMc":
+                raise TypeError(f"a {y.dtype} is no number")
+            y = y.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"`y` must hold numbers; got {_not_a_number(y)!r}. For labels take "
+                "CooperativeDistiller."
+            ) from error
         assert_all_finite(y, input_name="y")
         if len(y) != n_rows(X):
             raise ValueError(
                 "`X` and `y` must have the same number of rows; got inconsistent "
                 f"numbers of samples: {n_rows(X)} and {len(y)}."
             )
-        return y.copy()
+        return y
 
     def _task(self):
         return Regression()
@@ -273,3 +286,13 @@ class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
 
     def _vote(self, X):
         return self._mean_answers(X)[:, 0]
+
+
+def _not_a_number(y):
+    """The first of y that cannot be made one."""
+    for one in y.tolist():
+        try:
+            float(one)
+        except (TypeError, ValueError):
+            return one
+    return y[0]

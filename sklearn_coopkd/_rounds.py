@@ -63,8 +63,8 @@ class RoundsResult:
     n_iter: int
     termination: str
     response_rows: np.ndarray  # rows with out-of-sample answers
-    # (n_models, n_response_rows, n_outputs) of the students, or, without a gate, of
-    # those of the round before; and of members before teaching that the stack asks too
+    # (n_models, n_response_rows, n_outputs) of the students, and of members before
+    # teaching that the stack asks too; without a gate of members before teaching alone
     responses: np.ndarray
     answering: list[Any]  # the models that gave `responses`
     columns: list[np.ndarray | None]  # mask of the columns each one sees; None: all
@@ -402,9 +402,9 @@ class _Loop:
         self.models.best = {
             base: list(self.models.full[0][base]) for base in self.models.bases
         }
-        scores = self._scores(*self.models.held_out(0))
+        scores = self._scores(*self.models.held_out())
         history: list[dict[str, Any]] = []
-        last_kept, n_iter, termination = 0, 0, "max_iter"
+        n_iter, termination = 0, "max_iter"
         for round_ in range(1, problem.max_iter + 1):
             if round_ > 1:
                 self.cross_fit(round_ - 1)
@@ -441,8 +441,7 @@ class _Loop:
                 for j in np.flatnonzero(accepted):
                     best[j] = self.models.full[round_][base][j]
             scores = np.where(accepted & np.isfinite(after), after, scores)
-            last_kept = round_
-        return self._result(last_kept, n_iter, termination, history, scores)
+        return self._result(n_iter, termination, history, scores)
 
     def _scores(self, judged, models) -> np.ndarray:
         """Scores by which the gate judges, on held-out rows.
@@ -483,11 +482,11 @@ class _Loop:
             if not member.is_frozen
         ]
 
-    def _result(self, last_kept, n_iter, termination, history, scores) -> RoundsResult:
+    def _result(self, n_iter, termination, history, scores) -> RoundsResult:
         root = self.folds.root
         final = self.models.best[root]
-        judged, models = self.models.held_out(last_kept)
-        answering, also_before = self.models.answering(last_kept)
+        judged, models = self.models.held_out()
+        answering, also_before = self.models.answering()
         asked = {
             exclusion: [*models[exclusion], *(before[j] for j in also_before)]
             for exclusion, before in self.models.held_out_before().items()

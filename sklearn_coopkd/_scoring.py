@@ -40,14 +40,16 @@ class FoldScorer:
             score = self.scorer(
                 estimator, take_rows(self.X, rows), self.y[rows], **params
             )
-        except ValueError as error:
+        except (AttributeError, TypeError, ValueError) as error:
             raise ValueError(
                 f"`scoring`={self.scoring!r} cannot score the {len(rows)} rows of a "
                 f"fold: {error} Use another `scoring`, or fewer folds in `cv`."
             ) from error
-        if not isinstance(score, Real):
+        if not isinstance(score, Real) or np.isnan(score):
             raise ValueError(
-                f"`scoring` must return a number; got {score!r} from {self.scoring!r}."
+                f"`scoring` must return a number; got {score!r} from {self.scoring!r} "
+                f"for the {len(rows)} rows of a fold. Use another `scoring`, or fewer "
+                "folds in `cv`."
             )
         return float(score)
 

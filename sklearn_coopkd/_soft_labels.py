@@ -50,9 +50,14 @@ class LabelPool:
 
 @dataclass(frozen=True)
 class LinearLabelPool:
-    """The members' linear pool, as numbers to learn."""
+    """The members' linear pool, as numbers to learn.
+
+    Within the range of y: a member may be made for numbers that are not negative.
+    """
 
     pool: LinearPool
+    low: float
+    high: float
 
     def soft_labels(self, answers: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Numbers mixed with what the members together say.
@@ -69,5 +74,5 @@ class LinearLabelPool:
         soft_labels : ndarray of shape (n_rows, 1)
             ``(1 - POOL_SHARE) * y + POOL_SHARE * pool``.
         """
-        pooled = self.pool(answers[..., 0])
+        pooled = np.clip(self.pool(answers[..., 0]), self.low, self.high)
         return ((1 - POOL_SHARE) * y + POOL_SHARE * pooled)[:, None]

@@ -113,7 +113,9 @@ class Classification:
         """Rows that say the same as soft labels; see `spread_labels`."""
         return spread_labels(target, y, weight, self.classes)
 
-    def teachers_targets(self, teacher: Responder, samples: Samples, y: np.ndarray):
+    def teachers_targets(
+        self, teacher: Responder, samples: Samples, y: np.ndarray, y_pool: np.ndarray
+    ):
         """What a teacher answers about its samples, as soft labels.
 
         It is asked once more, about all that succeeded; not if there are two classes
@@ -217,11 +219,15 @@ class Regression:
         """The row, number and weight that soft labels stand for."""
         return np.arange(len(y)), target[:, 0], weight
 
-    def teachers_targets(self, teacher: Responder, samples: Samples, y: np.ndarray):
-        """What a teacher predicts for its samples."""
+    def teachers_targets(
+        self, teacher: Responder, samples: Samples, y: np.ndarray, y_pool: np.ndarray
+    ):
+        """What a teacher predicts for its samples, within the range of the numbers."""
         target = np.zeros((len(y), 1))
         taught = np.flatnonzero(samples.success)
-        target[taught] = teacher.answers(take_rows(samples.X, taught))
+        answers = teacher.answers(take_rows(samples.X, taught))
+        every = np.concatenate([y, y_pool])
+        target[taught] = np.clip(answers, every.min(), every.max())
         return target
 
     # what answers are worth
@@ -242,7 +248,8 @@ class Regression:
     ) -> LinearLabelPool:
         """What some members (mask) say together, as labels."""
         answers = assessed.comparable[members]
-        return LinearLabelPool(fit_linear_pool(answers[..., 0], truth, weight))
+        pool = fit_linear_pool(answers[..., 0], truth, weight)
+        return LinearLabelPool(pool, truth.min(), truth.max())
 
     def goodness(self, answers: np.ndarray, truth: np.ndarray, weight: np.ndarray):
         """Errors (n_models, n_rows), negative, by the first one's typical error."""

@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
-from sklearn_coopkd._final import PooledLogisticRegression
+from sklearn_coopkd._final import LinearPoolRegressor, PooledLogisticRegression
 from sklearn_coopkd._pool import SHRINKAGE
 
 
@@ -120,3 +120,35 @@ def test_certain_members_that_are_wrong():
     y = np.arange(20) % 2
     proba = PooledLogisticRegression().fit(X, 1 - y).predict_log_proba(X)
     assert np.isfinite(proba).all()
+
+
+def test_weights_of_numbers_are_those_that_the_target_was_made_with():
+    rng = np.random.RandomState(0)
+    X = 5 + rng.randn(20_000, 3)
+    y = 5 + (X - 5) @ [0.7, 0.4, -0.2] + 0.1 * rng.randn(20_000)
+    model = LinearPoolRegressor().fit(X, y)
+    # a member that predicts the opposite gets no weight, and not a negative one
+    np.testing.assert_allclose(model.weights_, [0.7, 0.4, 0.0], atol=0.02)
+    assert model.center_ == y.mean()
+    expected = y.mean() + (X - y.mean()) @ model.weights_
+    np.testing.assert_allclose(model.predict(X), expected)
+
+
+def test_of_few_rows_the_sum_is_the_mean():
+    X, y = [[0.0, 2.0], [1.0, 1.0]], [0.0, 1.0]
+    model = LinearPoolRegressor().fit(X, y)
+    np.testing.assert_allclose(model.weights_, [0.5, 0.5], atol=0.2)
+    with pytest.raises(NotFittedError):
+        LinearPoolRegressor().predict(X)
+
+
+def test_a_weight_of_two_is_the_row_twice_for_numbers():
+    rng = np.random.RandomState(0)
+    X = rng.randn(40, 2)
+    y = X.mean(axis=1) + rng.randn(40)
+    weight = rng.randint(3, size=40)
+    repeated = np.repeat(np.arange(40), weight)
+    np.testing.assert_allclose(
+        LinearPoolRegressor().fit(X, y, weight).predict(X),
+        LinearPoolRegressor().fit(X[repeated], y[repeated]).predict(X),
+    )

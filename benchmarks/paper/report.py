@@ -6,7 +6,6 @@ python benchmarks/paper/report.py paper.jsonl --figures docs/images
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from problems import EXPERIMENTS
 from scipy import stats
 
 sys.path.append(str(Path(__file__).parents[1]))
-from runs import read
+from runs import read, versions_of
 
 # those that the method claims to be better than; the others see rows, or give one
 # predictor that needs every site's model
@@ -355,8 +354,7 @@ def report(records) -> str:
         parts.append(
             f"Not finished: {left_out} seeds of a case and a learner are left out."
         )
-    versions = {json.dumps(record["versions"]) for record in records}
-    return "\n\n".join([*parts, "Versions: " + "; ".join(sorted(versions))])
+    return "\n\n".join([*parts, versions_of(records)])
 
 
 def overlap_table(results):

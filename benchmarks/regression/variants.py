@@ -22,7 +22,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.base import clone
 from sklearn.ensemble import (
     ExtraTreesRegressor,
     RandomForestRegressor,
@@ -40,7 +40,8 @@ from sklearn_coopkd import (
     _gate,
     _soft_labels,
 )
-from sklearn_coopkd._pool import fit_linear_pool
+from sklearn_coopkd._final import LinearPoolRegressor
+from sklearn_coopkd._models import FittedModels
 from sklearn_coopkd._responses import unwrapped
 from sklearn_coopkd.generators import _quintessential
 from sklearn_coopkd.generators._search import AskedRegressor
@@ -49,7 +50,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 from datasets import REGRESSION_DEVELOPMENT
 from options import check_known, output_file, positive
 from run import LISTS, WORSE, fold_of, scores
-from runs import run_all, timed, versions
+from runs import run_all, timed, versions_of
 from tables import Results, markdown, ratio
 
 BASE = "stacking"
@@ -83,7 +84,7 @@ class Surer(QuintessentialGenerator):
     nearest training rows.
     """
 
-    def __init__(self, alpha=1.0, uncertainty="spread"):
+    def __init__(self, alpha=0.1, uncertainty="spread"):
         super().__init__(alpha=alpha)
         self.uncertainty = uncertainty
 
@@ -112,23 +113,17 @@ class Surer(QuintessentialGenerator):
 # --- other final estimators -----------------------------------------------------------
 
 
-class LinearPoolRegressor(RegressorMixin, BaseEstimator):
-    """The members' linear pool, alone or in the mean with ridge regression."""
-
-    def __init__(self, with_ridge=False):
-        self.with_ridge = with_ridge
+class WithRidge(LinearPoolRegressor):
+    """The mean of the default final estimator and ridge regression."""
 
     def fit(self, X, y, sample_weight=None):
-        """Fit the weights."""
-        self.pool_ = fit_linear_pool(np.asarray(X).T, y, sample_weight)
-        if self.with_ridge:
-            self.ridge_ = RidgeCV().fit(X, y, sample_weight)
-        return self
+        """Fit both."""
+        self.ridge_ = RidgeCV().fit(X, y, sample_weight)
+        return super().fit(X, y, sample_weight)
 
     def predict(self, X):
         """Predict numbers."""
-        pooled = self.pool_(np.asarray(X).T)
-        return (pooled + self.ridge_.predict(X)) / 2 if self.with_ridge else pooled
+        return (super().predict(X) + self.ridge_.predict(X)) / 2
 
 
 VARIANTS = {
@@ -142,24 +137,30 @@ VARIANTS = {
     "soft labels: half the number": {},
     "soft labels: no number": {},
     "gate: no standard error": {},
+    "gate: two standard errors": {},
     "gate: score alone": {},
     "validation=None": {"validation": None},
     "max_iter=2": {"max_iter": 2},
     "cv=5": {"cv": 5},
-    "linear pool": {"final_estimator": LinearPoolRegressor()},
-    "RidgeCV and linear pool": {"final_estimator": LinearPoolRegressor(True)},
+    "the stack asks students alone": {},
+    "RidgeCV": {"final_estimator": RidgeCV()},
+    "mean of RidgeCV and the default": {"final_estimator": WithRidge()},
     "max_iter=0": {"max_iter": 0},
-    "max_iter=0, RidgeCV and linear pool": {
-        "max_iter": 0,
-        "final_estimator": LinearPoolRegressor(True),
-    },
+    "max_iter=0, RidgeCV": {"max_iter": 0, "final_estimator": RidgeCV()},
 }
+ANSWERING = FittedModels.answering
 # no parameters: module, name, value
 CONSTANTS = {
     "soft labels: half the number": (_soft_labels, "POOL_SHARE", 0.5),
     "soft labels: no number": (_soft_labels, "POOL_SHARE", 1.0),
     "gate: no standard error": (_gate, "STANDARD_ERRORS", 0.0),
+    "gate: two standard errors": (_gate, "STANDARD_ERRORS", 2.0),
     "gate: score alone": (_gate, "STANDARD_ERRORS", -1e9),
+    "the stack asks students alone": (
+        FittedModels,
+        "answering",
+        lambda models: (ANSWERING(models)[0][: models.n_members], []),
+    ),
 }
 
 
@@ -184,6 +185,8 @@ def run(members_name, table, max_rows, fold, variant):
         with mock.patch.object(*constant) if constant else nullcontext():
             _, seconds = timed(model.fit, X_train, y_train)
         found = {"methods": scores(model.predict(X_test), y_test) | {"fit": seconds}}
+        lessons = getattr(model, "pseudo_samples_", {}).values()
+        found["methods"]["samples"] = sum(len(lesson.y) for lesson in lessons)
         if variant != BASE:
             for kind, fitted in (
                 ("members", model.initial_estimators_),
@@ -237,16 +240,16 @@ def report(records):
             error = results.methods(variant, BASE, "rmse")
             if np.isnan(error).any():  # of a run that was stopped
                 continue
-            names = results.folds[results.tables[0]][0]["models"][kinds[0]]
-            every = {n: np.divide(*results.model(n, *kinds, "rmse")) for n in names}
-            of_all = np.array(list(every.values()))
+            of_all = np.array(list(results.ratios(*kinds, "rmse").values()))
             of_table = np.exp(np.log(of_all).mean(axis=0))
             fit = np.divide(*results.methods(variant, BASE, "fit"))
+            samples, _ = results.methods(variant, BASE, "samples")
             rows.append([
                 f"`{variant}`", ratio(*error),
                 f"{(error[0] < error[1]).sum()} of {len(results)}",
                 ratio(of_table, np.ones(len(of_table))),
                 f"{(of_all > 1 + WORSE).sum()} of {of_all.size}",
+                f"{samples.sum():.0f}",
                 f"{np.median(fit):.2f} ({fit.max():.2f})",
             ])  # fmt: skip
         parts += [
@@ -254,11 +257,11 @@ def report(records):
             markdown(
                 ["", "stack against stacking: RMSE, ratio", "lower on",
                  "students against members: RMSE, ratio", "more than 2 % worse",
-                 "fit CPU, ratio: median (largest)"],
+                 "pseudo-samples kept", "fit CPU, ratio: median (largest)"],
                 rows,
             ),
         ]  # fmt: skip
-    return "\n\n".join([*parts, f"Versions: {versions()}"])
+    return "\n\n".join([*parts, versions_of(records)])
 
 
 def main():

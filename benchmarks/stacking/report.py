@@ -9,7 +9,6 @@ differences over tables; ratios of losses and times are geometric means over tab
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from scipy import stats
 
 sys.path.append(str(Path(__file__).parents[1]))
 from datasets import CONFIRMATION, DEVELOPMENT
-from runs import read
+from runs import read, versions_of
 from tables import Results, markdown, points, ratio
 
 BASE = "stacking"
@@ -228,8 +227,7 @@ def by_half(records):
 
 def report(records):
     """Markdown."""
-    versions = sorted({json.dumps(record["versions"]) for record in records})
-    parts = [f"{len(records)} folds; {' '.join(versions)}"]
+    parts = [f"{len(records)} folds. {versions_of(records)}"]
     for name, half, results in by_half(records):
         n_folds = sum(map(len, results.folds.values()))
         parts.append(f"## {name}, {half}: {len(results)} tables, {n_folds} folds")

@@ -46,7 +46,7 @@ from sklearn_coopkd._pool import log_pool
 sys.path.append(str(Path(__file__).parents[1]))
 from datasets import DEVELOPMENT
 from options import check_known, output_file, positive
-from runs import run_all, timed, versions
+from runs import run_all, timed, versions_of
 from tables import Results, markdown, points, ratio
 
 
@@ -228,7 +228,7 @@ def report(records):
                 rows,
             ),
         ]  # fmt: skip
-    return "\n\n".join([*parts, f"Versions: {versions()}"])
+    return "\n\n".join([*parts, versions_of(records)])
 
 
 def main():
