@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import assert_all_finite, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
@@ -53,13 +53,14 @@ from sklearn_coopkd._lessons import (
 )
 from sklearn_coopkd._reports import join_reports
 from sklearn_coopkd._responses import predicts_numbers
-from sklearn_coopkd._tasks import Classification, Regression, Task
+from sklearn_coopkd._tasks import Classification, Regression, Task, as_numbers
 from sklearn_coopkd._transport import (
     Lessons,
     as_lesson,
     as_list,
     check_parts,
     check_same_labels,
+    check_task,
 )
 from sklearn_coopkd.generators import QuintessentialGenerator
 
@@ -175,7 +176,7 @@ def make_lessons(
     seed = int(check_random_state(random_state).randint(MAX_SEED))
     generator = QuintessentialGenerator() if generator is None else clone(generator)
     ids = _source_ids(X)
-    taught = _Taught(_fitting(lessons, X, y), ids)
+    taught = _Taught(_fitting(lessons, X, y, of_numbers), ids)
     task: Task = Regression()
     if not of_numbers:
         known = [getattr(model, "classes_", y[:0]) for model in (teacher, student)]
@@ -225,7 +226,7 @@ def make_lessons(
 
 def _collected(made, sources, data, ids, deficient, handed_over) -> Lessons:
     """What several teachers made, without copies of the owner's rows."""
-    X, y, _, weight = data
+    X, y, task, weight = data
     known = seen_keys(X, None)
     parts, origins = [], [np.empty(0, dtype=np.intp)]
     for samples, rows in zip(made, sources):
@@ -244,6 +245,7 @@ def _collected(made, sources, data, ids, deficient, handed_over) -> Lessons:
         np.ones(len(source)) if weight is None else weight[source],
         ids[source],
         report | {"n_deficient": deficient},
+        "classification" if task.is_classification else "regression",
     )
 
 
@@ -317,7 +319,7 @@ def learn(
             "`student` must be an estimator that can be fitted again; got a "
             "FrozenEstimator. Give the estimator inside, `student.estimator`."
         )
-    found = _fitting(lessons, X, y)
+    found = _fitting(lessons, X, y, of_numbers)
     if not found:
         raise ValueError(
             f"`lessons` must be Lessons or a list of some; got {lessons!r}. Lessons "
@@ -343,8 +345,7 @@ def _checked(X, y, sample_weight, of_numbers):
     """The owner's rows, labels and weights; see the errors of `make_lessons`."""
     X = as_table(X)
     if of_numbers:
-        y = column_or_1d(y, dtype=np.float64)
-        assert_all_finite(y, input_name="y")
+        y = as_numbers(y)
     else:
         check_classification_targets(y)
         y = column_or_1d(y)
@@ -384,12 +385,14 @@ def _check_labels(model, role, y):
         check_same_labels(y, model.classes_, "`y`", f"`{role}.classes_`")
 
 
-def _fitting(lessons: Any, X: Any, y: np.ndarray) -> list[Lessons]:
-    """Lessons as a list; raises ValueError if they do not fit the rows here."""
+def _fitting(lessons: Any, X: Any, y: np.ndarray, of_numbers: bool) -> list[Lessons]:
+    """Lessons as a list; raises ValueError if they do not fit the task and the rows."""
+    task = "regression" if of_numbers else "classification"
     found = as_list(lessons)
     for k, one in enumerate(found):
         name = "the lessons" if len(found) == 1 else f"`lessons[{k}]`"
         check_parts(one, name)
+        check_task(one, name, task)
         check_alike(X, one.X, "`X`", f"the table of {name}")
         check_same_labels(y, one.y, "`y`", f"the `y` of {name}")
     return found

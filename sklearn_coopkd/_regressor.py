@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 from sklearn.base import RegressorMixin, is_regressor
 from sklearn.model_selection import KFold
-from sklearn.utils import assert_all_finite
-from sklearn.utils.validation import column_or_1d
 
 from sklearn_coopkd._containers import n_rows
 from sklearn_coopkd._distiller import BaseDistiller
 from sklearn_coopkd._final import LinearPoolRegressor
 from sklearn_coopkd._responses import numbers
-from sklearn_coopkd._tasks import Regression
+from sklearn_coopkd._tasks import Regression, as_numbers
 
 
 class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
@@ -250,17 +247,7 @@ class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
 
     def _validate_y(self, X, y):
         """Numbers as a 1-D array of floats."""
-        y = column_or_1d(y, warn=True)
-        try:
-            if y.dtype.kind in "mMc":
-                raise TypeError(f"a {y.dtype} is no number")
-            y = y.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"`y` must hold numbers; got {_not_a_number(y)!r}. For labels take "
-                "CooperativeDistiller."
-            ) from error
-        assert_all_finite(y, input_name="y")
+        y = as_numbers(y, warn=True)
         if len(y) != n_rows(X):
             raise ValueError(
                 "`X` and `y` must have the same number of rows; got inconsistent "
@@ -286,13 +273,3 @@ class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
 
     def _vote(self, X):
         return self._mean_answers(X)[:, 0]
-
-
-def _not_a_number(y):
-    """The first of y that cannot be made one."""
-    for one in y.tolist():
-        try:
-            float(one)
-        except (TypeError, ValueError):
-            return one
-    return y[0]

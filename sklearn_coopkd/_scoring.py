@@ -45,7 +45,7 @@ class FoldScorer:
                 f"`scoring`={self.scoring!r} cannot score the {len(rows)} rows of a "
                 f"fold: {error} Use another `scoring`, or fewer folds in `cv`."
             ) from error
-        if not isinstance(score, Real) or np.isnan(score):
+        if not isinstance(score, Real) or np.isnan(float(score)):
             raise ValueError(
                 f"`scoring` must return a number; got {score!r} from {self.scoring!r} "
                 f"for the {len(rows)} rows of a fold. Use another `scoring`, or fewer "

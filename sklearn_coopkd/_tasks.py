@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.utils import assert_all_finite
+from sklearn.utils.validation import column_or_1d
 
 from sklearn_coopkd._calibration import (
     Calibrator,
@@ -272,6 +274,51 @@ class Regression:
 
 
 Task = Classification | Regression
+
+
+def as_numbers(y: Any, warn: bool = False) -> np.ndarray:
+    """A target of numbers as a new array of floats.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+
+    warn : bool, default=False
+        Whether a column in place of a row is warned of.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        If it holds anything else, or NaN or infinity.
+    """
+    if y is None:
+        raise ValueError("`y` must hold a number for each row; got None.")
+    y = column_or_1d(y, warn=warn)
+    try:
+        if y.dtype.kind in "mMc":
+            raise TypeError(f"{y.dtype} is no kind of real numbers")
+        numbers = y.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`y` must hold numbers; got {_not_a_number(y)!r}. For labels take "
+            "classifiers and CooperativeDistiller."
+        ) from error
+    assert_all_finite(numbers, input_name="y")
+    return numbers
+
+
+def _not_a_number(y):
+    """The first of y that cannot be made one."""
+    for one in y.tolist():
+        try:
+            float(one)
+        except (TypeError, ValueError):
+            return one
+    return y[0]
 
 
 def closeness(answers: np.ndarray, truth: np.ndarray, scale: float) -> np.ndarray:

@@ -50,6 +50,9 @@ class Lessons:
     report : dict
         What the generator reports, and "n_deficient", the rows that the student needed
         help with. Merged lessons have the sums; `capped` leaves it as it is.
+
+    task : {"classification", "regression"}, default="classification"
+        Whether y holds labels, or numbers to predict.
     """
 
     X: Any
@@ -57,6 +60,7 @@ class Lessons:
     weight: np.ndarray
     source: np.ndarray
     report: dict[str, float] = field(default_factory=dict)
+    task: str = "classification"
 
     def __len__(self) -> int:
         return len(self.y)
@@ -112,6 +116,7 @@ class Lessons:
             self.weight[rows],
             self.source[rows],
             self.report,
+            self.task,
         )
 
     @staticmethod
@@ -131,20 +136,21 @@ class Lessons:
         Raises
         ------
         ValueError
-            If there are none, or two differ in container, columns, dtypes or kind of
-            labels.
+            If there are none, or two differ in container, columns, dtypes, task or kind
+            of labels.
         """
         found = as_list(lessons)
         if not found:
             raise ValueError("`lessons` must be a non-empty list; got an empty one.")
         for k, one in enumerate(found[1:], 1):
             check_alike(found[0].X, one.X, "`lessons[0].X`", f"`lessons[{k}].X`")
+            check_task(one, f"`lessons[{k}]`", found[0].task)
             check_same_labels(found[0].y, one.y, "`lessons[0].y`", f"`lessons[{k}].y`")
         kept = distinct(join([as_lesson(one) for one in found]))
         report = join_reports(
             (one.report, int(one.report.get("n_success", len(one)))) for one in found
         )
-        return Lessons(kept.X, kept.y, kept.weight, kept.source, report)
+        return Lessons(kept.X, kept.y, kept.weight, kept.source, report, found[0].task)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write to a file without pickle: a zip of JSON and `.npy` (polars: Arrow).
@@ -172,6 +178,7 @@ class Lessons:
                 write_array(file, "weight", self.weight)
                 write_array(file, "source", self.source)
                 file.writestr("report.json", json.dumps(self.report, default=float))
+                file.writestr("task.json", json.dumps(self.task))
             _check_returns(self, temporary)
             os.replace(temporary, path)
         finally:
@@ -289,6 +296,21 @@ def as_list(lessons: Any) -> list[Lessons]:
     return found
 
 
+def check_task(lessons: Lessons, name: str, task: str) -> None:
+    """Raise unless lessons teach a task.
+
+    Raises
+    ------
+    ValueError
+        With the name of the lessons.
+    """
+    if lessons.task != task:
+        raise ValueError(
+            f"{name} must be for {task}; got lessons for {lessons.task}. Labels cannot "
+            "be taught to regressors, nor numbers to classifiers."
+        )
+
+
 def check_same_labels(one: Any, other: Any, name: str, other_name: str) -> None:
     """Raise unless two arrays of labels can be compared: numbers or texts."""
     one, other = np.asarray(one), np.asarray(other)
@@ -314,6 +336,7 @@ def _read(opened: Any) -> Lessons:
             read_array(file, "weight"),
             read_array(file, "source"),
             json.loads(file.read("report.json")),
+            json.loads(file.read("task.json")),
         )
     check_parts(lessons)
     return lessons
@@ -377,6 +400,8 @@ def check_parts(lessons: Lessons, name: str = "the lessons") -> None:
 def _problem_of(lessons):
     """What is wrong with the parts of lessons; None if nothing is."""
     n, y, weight = len(lessons.y), lessons.y, lessons.weight
+    if lessons.task not in ("classification", "regression"):
+        return f"`task` must be 'classification' or 'regression'; got {lessons.task!r}"
     if len(lessons.X.shape) != 2:
         return f"`X` must have two dimensions; got shape {lessons.X.shape}"
     if n_rows(lessons.X) != n:
