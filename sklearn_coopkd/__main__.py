@@ -61,6 +61,9 @@ class _Task:
     metrics: dict[str, str]  # key in JSON -> head of a column
 
 
+# Training rows of a regression: without two of three folds a third is left, and nearest
+# neighbours ask five.
+MIN_ROWS = 15
 TASKS = {
     "classification": _Task(
         CooperativeDistiller,
@@ -186,6 +189,12 @@ def _split(X: Any, y: np.ndarray, test_size: float, seed: int, task: str) -> tup
     if not 0 < test_size < 1:
         raise InputError(f"--test-size must be between 0 and 1; got {test_size}.")
     if task == "regression":
+        n_train = len(y) - int(np.ceil(test_size * len(y)))
+        if n_train < MIN_ROWS:
+            raise InputError(
+                f"--test-size {test_size} leaves {n_train} of {len(y)} rows to train "
+                f"on, and {MIN_ROWS} are needed. Lower it, or use a larger table."
+            )
         return train_test_split(X, y, test_size=test_size, random_state=seed)
     labels, counts = np.unique(y, return_counts=True)
     n_test = int(np.ceil(test_size * len(y)))
@@ -249,8 +258,8 @@ def _run(
     unknown = [member for member in wanted if member not in task.members]
     if unknown:
         raise InputError(
-            f"--members has the unknown {unknown[0]!r}; choose from "
-            f"{', '.join(task.members)}."
+            f"--members has the unknown {unknown[0]!r}; choose for {task_name} from "
+            f"{', '.join(task.members)}, or choose another --task."
         )
     members = make_members(X_train, wanted, arguments.seed, task.members)
     classes = np.unique(y) if task_name == "classification" else None

@@ -109,7 +109,7 @@ class BaseDistiller(TransformerMixin, BaseHeterogeneousEnsemble):
             StrOptions({*PEER_SELECTIONS, "auto"}),
             HasMethods("select"),
         ],
-        "generator": [None, HasMethods("generate")],
+        "generator": [None, HasMethods(["generate", "get_params"])],
         "soft_targets": ["boolean", StrOptions({"auto"})],
         "pseudo_weight": [Interval(Real, 0, None, closed="neither")],
         "max_pseudo": [None, Interval(Real, 0, None, closed="neither")],

@@ -153,7 +153,7 @@ def make_lessons(
         {
             "teacher": [HasMethods(["fit", "predict"])],
             "student": [HasMethods(["fit", "predict"])],
-            "generator": [None, HasMethods("generate")],
+            "generator": [None, HasMethods(["generate", "get_params"])],
             "deficiency": [StrOptions({"error", "margin"})],
             "cv": [Interval(Integral, 2, None, closed="left")],
             "random_state": ["random_state"],

@@ -235,7 +235,7 @@ def fit_and_answer(member, data, rows, asked, lesson, soft_labels=None):
         for of_part in answers:
             task.check_answers(model, of_part)
         if not member.is_frozen and not len(rows) and lesson is None:
-            answers = [np.zeros_like(one) for one in answers]  # no knowledge at all
+            answers = [np.zeros_like(one) for one in answers]  # an answer of nobody
     except Exception as error:
         return _failure(member.name, error)
     rows = np.concatenate([np.empty(0, dtype=np.intp), *asked])

@@ -139,7 +139,7 @@ def make_folds(
             )
         splits = _split_places(sites, y, splitter.get_n_splits())
     else:
-        splits = list(splitter.split(X, y, **split_params))
+        splits = _asked_splits(splitter, X, y, split_params, cv)
     if not splits:
         raise ValueError(f"`cv` must yield at least one split; got none from {cv!r}.")
     held_out = None
@@ -223,6 +223,19 @@ def place_folds(y: np.ndarray, n_folds: int) -> np.ndarray:
     return fold
 
 
+def _asked_splits(splitter, X, y, split_params, cv):
+    """What a splitter yields; raises ValueError unless all are pairs of rows."""
+    rows = np.arange(len(y))
+    try:
+        pairs = splitter.split(X, y, **split_params)
+        return [(rows[train], rows[test]) for train, test in pairs]
+    except (IndexError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"`cv` must yield pairs of positions of training and test rows, from 0 to "
+            f"{len(y) - 1}. {cv!r:.80} cannot do that: {error}"
+        ) from error
+
+
 def _split_places(sites, y, n_folds):
     """Folds of each place for itself, so that a place can make them alone."""
     fold = np.empty(len(y), dtype=np.intp)
@@ -241,7 +254,8 @@ def _hold_out(
     n_test = int(np.ceil(size * len(y)))
     if n_test >= len(y):
         raise ValueError(
-            f"`validation` must leave rows to train on; got {size} of {len(y)} rows."
+            f"`validation` must leave rows to train on; got {size} of {len(y)} rows. "
+            "Lower it, or use validation='cross-fit'."
         )
     if isinstance(splitter, TimeSeriesSplit):
         held_out[len(y) - n_test :] = True

@@ -2,7 +2,8 @@
 
 It is kept if its mean score rises, and if it is right on more of them, by weight, than
 what was kept so far: on one table by a standard error, or on the same rows. Between
-sites it may lose a hundredth of the weight.
+sites it may lose a hundredth of the weight. Of numbers the absolute error takes the
+place of wrong answers, in units of the median error of what was kept so far.
 """
 
 from __future__ import annotations
@@ -115,7 +116,8 @@ def harmed(problem: Problem, before: ByExclusion, after: ByExclusion) -> np.ndar
     elsewhere. So a student may not lose on all rows, and not where half the weight is
     that of its own rows, half that of all others. Own rows that are taken for a class
     that the site never saw do not count at home: that is what learning the class costs,
-    and it is in the first count.
+    and it is in the first count. Nor do those that are predicted to be outside the
+    range of the site's own numbers.
 
     Parameters
     ----------

@@ -195,6 +195,7 @@ def bad(tmp_path, name, text):
         (["{csv}", "--target", "buys", "--members", "tree,tree"], "distinct names"),
         (["{csv}", "--target", "buys", "--test-size", "2"], "between 0 and 1; got 2.0"),
         (["{csv}", "--target", "buys", "--test-size", "0.999"], "fewer than one row"),
+        (["{csv}", "--target", "income", "--test-size", "0.95"], "15 are needed"),
         (["{csv}", "--target", "buys", "--save", "/no/such/x"], "folder that exists"),
         (["{blank}", "--target", "y"], "cannot read"),
         (["{lonely}", "--target", "y"], "no column besides"),

@@ -6,7 +6,7 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import GroupKFold, StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
 
@@ -60,6 +60,10 @@ def test_something_without_fit():
         ({"cv": "prefit"}, "`cv` must be.*got 'prefit'.*FrozenEstimator"),
         ({"cv": 20}, "`cv` must not exceed the size of the largest class; got 20"),
         ({"cv": []}, "`cv` must yield at least one split"),
+        ({"cv": [1, 2, 3]}, "`cv` must yield pairs of positions.*cannot do that"),
+        ({"cv": [([0, 1], [9000])]}, "`cv` must yield pairs of positions.*9000"),
+        ({"cv": GroupKFold(2)}, "GroupKFold.*'groups' parameter should not be None"),
+        ({"scoring": lambda _, X, y: np.nan}, "`scoring` must return a number; got n"),
         ({"scoring": "no such"}, "Got 'no such' instead"),
         ({"scoring": lambda estimator, X, y: "high"}, "`scoring` must return a number"),
         ({"scoring": "r2_score"}, "r2_score"),

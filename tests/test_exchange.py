@@ -14,14 +14,14 @@ import polars as pl
 import pytest
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_diabetes, load_digits
 from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from sklearn_coopkd import (
     CooperativeDistiller,
@@ -741,3 +741,23 @@ def test_weights_that_are_all_zero(function):
         arguments = (GaussianNB(), X, y, lessons)
     with pytest.raises(ValueError, match="`sample_weight` must have at least one"):
         function(*arguments, sample_weight=np.zeros(8))
+
+
+def test_lessons_of_numbers_and_of_labels_are_told_apart(tmp_path):
+    X, y = load_diabetes(return_X_y=True)
+    tree = DecisionTreeRegressor(max_depth=5, random_state=0)
+    numbers = make_lessons(
+        tree, Ridge().fit(X[:200], y[:200]), X[200:], y[200:], random_state=0
+    )
+    assert len(numbers) > 10
+    numbers.save(tmp_path / "numbers")
+    numbers = Lessons.load(tmp_path / "numbers")
+    with pytest.raises(ValueError, match="for classification; got lessons for regress"):
+        learn(GaussianNB(), X[:200], y[:200] > 100, numbers)
+    labels = make_lessons(
+        GaussianNB(), GaussianNB().fit(X[:9], y[:9] > 100), X[200:], y[200:] > 100
+    )
+    with pytest.raises(ValueError, match="for regression; got lessons for classific"):
+        learn(Ridge(), X[:200], y[:200], labels)
+    with pytest.raises(ValueError, match=r"`lessons\[1\]` must be for regression"):
+        Lessons.merge([numbers, labels])

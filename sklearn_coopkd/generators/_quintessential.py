@@ -59,6 +59,7 @@ class QuintessentialGenerator(BaseEstimator):
     ----------
     alpha : float in (0, 1], default=0.1
         Share of the teacher's remaining doubt, or error, that the change must remove.
+        All of a regressor's error is hardly ever removed: stay below 1 there.
 
     method : {"segment", "swap"}, default="segment"
         "segment" walks straight toward an anchor and stops as soon as the target is
