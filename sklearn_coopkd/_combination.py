@@ -15,15 +15,15 @@ import numpy as np
 from sklearn_coopkd._problem import Problem
 from sklearn_coopkd._rounds import RoundsResult
 
-Calibrator = Callable[[np.ndarray], np.ndarray]
+Calibrate = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Calibration:
     """One calibrator for each model that is asked, and one for the vote."""
 
-    models: list[Calibrator]  # the students', or those in their place, come first
-    vote: Calibrator
+    models: list[Calibrate]  # the students', or those in their place, come first
+    vote: Calibrate
     n_students: int
 
     def apply(self, answers: Callable[[int], np.ndarray]) -> list[np.ndarray]:

@@ -279,7 +279,7 @@ def _fit(member, data, rows, lesson, soft_labels):
     if weighs_rows:
         weight = sample_weight[rows]
     if soft_labels is not None:
-        row, y_fit, weight = task.spread(soft_labels, y_fit, weight)
+        row, y_fit, weight = task.rows_of_targets(soft_labels, y_fit, weight)
         rows = rows[row]
     parts, origin = [take_rows(X, rows)], rows
     if lesson is not None:

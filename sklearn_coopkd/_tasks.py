@@ -111,7 +111,7 @@ class Classification:
         """A lesson with targets as rows: one for each label, weighted by its share."""
         return spread(lesson, self.classes)
 
-    def spread(self, target: np.ndarray, y: np.ndarray, weight: np.ndarray):
+    def rows_of_targets(self, target: np.ndarray, y: np.ndarray, weight: np.ndarray):
         """Rows that say the same as soft labels; see `spread_labels`."""
         return spread_labels(target, y, weight, self.classes)
 
@@ -217,7 +217,7 @@ class Regression:
         """A lesson with targets as one that has them for its numbers."""
         return replace(lesson, y=np.asarray(lesson.target)[:, 0], target=None)
 
-    def spread(self, target: np.ndarray, y: np.ndarray, weight: np.ndarray):
+    def rows_of_targets(self, target: np.ndarray, y: np.ndarray, weight: np.ndarray):
         """The row, number and weight that soft labels stand for."""
         return np.arange(len(y)), target[:, 0], weight
 

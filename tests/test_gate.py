@@ -147,3 +147,30 @@ def test_errors_of_all_folds_are_of_one_unit(worse_by):
     before = models(np.repeat([1e-9, 1.0], 6))
     after = models(np.repeat([1e-10, worse_by], 6))
     assert harmed(problem, before, after).tolist() == [worse_by > 1]
+
+
+@pytest.mark.parametrize(
+    ("row", "answer", "expected"),
+    [
+        (3, 5.0, False),  # taken for one of another range: what learning that costs
+        (1, 3.0, True),  # as large an error among its own numbers
+    ],
+)
+def test_numbers_outside_the_range_of_a_site_do_not_count_at_home(
+    row, answer, expected
+):
+    y = np.array([0, 1, 2, 3, 10, 11, 12, 13, 14, 15.0])
+    test = np.ones((1, 10), dtype=bool)
+    problem = SimpleNamespace(
+        sites=SITES,
+        folds=Folds(~test, test, (0,), (), {(0,): 0}),
+        task=Regression(),
+        truth=y,
+        weights=lambda rows: np.ones(len(rows)),
+    )
+    before = y + [1, 1, -1, -1, -4, -4, -4, -4, -4, -4]  # the median error is 4
+    after = y + [1, 1, -1, -1, -3.88, -3.88, -3.88, -3.88, -3.88, -3.88]
+    after[row] = answer  # an error of 2: a quarter of a typical one more
+    fitted = [Fitted(None, np.arange(10), one[:, None]) for one in (before, after)]
+    verdict = harmed(problem, *({(0,): [one, one]} for one in fitted))
+    assert verdict[0] == expected
