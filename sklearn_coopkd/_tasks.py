@@ -251,7 +251,8 @@ class Regression:
         """What some members (mask) say together, as labels."""
         answers = assessed.comparable[members]
         pool = fit_linear_pool(answers[..., 0], truth, weight)
-        return LinearLabelPool(pool, truth.min(), truth.max())
+        low, high = truth.min(initial=np.inf), truth.max(initial=-np.inf)
+        return LinearLabelPool(pool, low, high)
 
     def goodness(self, answers: np.ndarray, truth: np.ndarray, weight: np.ndarray):
         """Errors (n_models, n_rows), negative, by the first one's typical error."""
@@ -296,7 +297,10 @@ def as_numbers(y: Any, warn: bool = False) -> np.ndarray:
         If it holds anything else, or NaN or infinity.
     """
     if y is None:
-        raise ValueError("`y` must hold a number for each row; got None.")
+        raise ValueError(
+            "A fit requires y to be passed, but the target y is None: give a number "
+            "for each row."
+        )
     y = column_or_1d(y, warn=warn)
     try:
         if y.dtype.kind in "mMc":

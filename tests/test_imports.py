@@ -62,7 +62,7 @@ ALLOWED = {
     }
     | {"_sites", "_peers", "generators"},
     "_classifier": LEAVES | {"_distiller", "_final", "_tasks"},
-    "_regressor": LEAVES | {"_distiller", "_tasks"},
+    "_regressor": LEAVES | {"_distiller", "_final", "_tasks"},
     "_files": {"_containers"},
     "_privacy": LEAVES,
     "_transport": LEAVES | {"_lessons", "_files", "_privacy"},

@@ -488,7 +488,7 @@ def test_grid_search_groups_and_one_result_for_any_n_jobs(diabetes):
         (
             {},
             ["a"] * 240,
-            "`y` must hold numbers; got 'a'. For labels take Cooperative",
+            "`y` must hold numbers; got 'a'. For labels take classifiers",
         ),
         ({}, ["2026-01-01"] * 240, "`y` must hold numbers; got '2026-01-01'"),
         ({}, np.arange(240).astype("M8[D]"), r"`y` must hold numbers; got .*1970"),

@@ -394,7 +394,7 @@ def targets_of(generator, model, X, y):
     task = Classification(np.unique(y))
     teacher = task.responder(model)
     made = make_samples(generator, teacher, X, y, X, y, 0)
-    return task.teachers_targets(teacher, made, y)
+    return task.teachers_targets(teacher, made, y, y)
 
 
 def test_a_teacher_that_is_wrong_about_a_sample_teaches_the_label():
@@ -479,7 +479,7 @@ def test_two_classes_need_no_call_for_the_target():
         teacher = task.responder(Counted().fit(X, labels))
         made = make_samples(QuintessentialGenerator(), teacher, X, labels, X, labels, 0)
         Counted.n_calls = 0
-        task.teachers_targets(teacher, made, labels)
+        task.teachers_targets(teacher, made, labels, labels)
         calls.append(Counted.n_calls)
     assert calls == [1, 0]
 
