@@ -218,7 +218,7 @@ def main():
         arguments.folds = arguments.folds or 1
     default = "stacking_quick.jsonl" if arguments.quick else "stacking.jsonl"
     path = arguments.out or Path(default)
-    tasks = wanted(lists, tables, arguments.max_rows, arguments.folds)
+    tasks = list(wanted(lists, tables, arguments.max_rows, arguments.folds))
     n_jobs = arguments.n_jobs
     print(report(run_all(parser, run, tasks, path, n_jobs, is_result, key_of)))
 
