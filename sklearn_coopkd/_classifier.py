@@ -40,9 +40,10 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
         and is never refitted.
 
     final_estimator : estimator, default=None
-        Classifier that combines the members' outputs if ``combine="stack"``. None is
+        Classifier that combines outputs if ``combine="stack"``: of all students, and
+        behind them of those members that have changed, as they were before. None is
         logistic regressions on probabilities and on their logarithms, pooled with the
-        weighted geometric mean of the members.
+        weighted geometric mean of all.
 
     combine : {"stack", "vote", "best"}, default="stack"
         What `predict` uses: a final estimator on the students' out-of-sample outputs,

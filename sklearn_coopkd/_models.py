@@ -88,16 +88,15 @@ class FittedModels:
     def answering(self) -> tuple[list[Fitted], list[int]]:
         """The models of which `held_out` gives those without a fold.
 
-        If the stack asks members as they were, too: those that have changed come last,
-        and their positions are returned.
+        Members that have changed come last as they were, too, and their positions are
+        returned: a student that has learned what all say together says less that the
+        others do not.
         """
         root = self.folds.root
         before = self.full[0][root]
         models = self.best[root] if self.folds.gates else before
-        also_before = []
-        if self.task.stacks_members:
-            pairs = enumerate(zip(models, before))
-            also_before = [j for j, (now, was) in pairs if now is not was]
+        pairs = enumerate(zip(models, before))
+        also_before = [j for j, (now, was) in pairs if now is not was]
         return [*models, *(before[j] for j in also_before)], also_before
 
     def responses(self, judged, models):

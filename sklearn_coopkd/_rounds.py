@@ -63,8 +63,8 @@ class RoundsResult:
     n_iter: int
     termination: str
     response_rows: np.ndarray  # rows with out-of-sample answers
-    # (n_models, n_response_rows, n_outputs) of the students, and of members before
-    # teaching that the stack asks too; without a gate of members before teaching alone
+    # (n_models, n_response_rows, n_outputs) of the students, and of members that
+    # have changed, as they were; without a gate of members before teaching alone
     responses: np.ndarray
     answering: list[Any]  # the models that gave `responses`
     columns: list[np.ndarray | None]  # mask of the columns each one sees; None: all

@@ -58,8 +58,6 @@ class Classification:
     """
 
     is_classification = True
-    # whether the stack also asks members as they were before teaching
-    stacks_members = False
 
     def __init__(self, classes: np.ndarray):
         self.classes = classes
@@ -178,8 +176,6 @@ class Regression:
     """Numbers; an answer is one of them."""
 
     is_classification = False
-    # a student that has learned what all say together says less that others do not
-    stacks_members = True
     n_outputs = 1
 
     def truth(self, y: np.ndarray) -> np.ndarray:

@@ -684,13 +684,14 @@ def test_without_rounds_it_is_stacking_of_calibrated_members(members, iris):
     )
 
 
-def test_the_stack_asks_each_student_once(members, cancer):
+def test_the_stack_asks_no_model_twice(members, cancer):
     distiller = CooperativeDistiller(members, random_state=0).fit(*cancer)
     pairs = zip(distiller.estimators_, distiller.initial_estimators_)
-    assert any(a is not b for a, b in pairs)
-    assert len(distiller.final_estimator_.pool_weights_) == 3
+    n_changed = sum(a is not b for a, b in pairs)
+    assert 0 < n_changed < 3
+    assert len(distiller.final_estimator_.pool_weights_) == 3 + n_changed
     before = distiller.predict_proba(cancer[0])
-    distiller.initial_estimators_ = [None] * 3  # nobody asks them
+    distiller.initial_estimators_ = [None] * 3  # what is asked is kept apart
     assert distiller.predict_proba(cancer[0]).tolist() == before.tolist()
 
 

@@ -359,6 +359,24 @@ def test_without_a_gate_the_stack_asks_the_models_that_it_learned_from():
     assert taught.scores_.tolist() == plain.scores_.tolist()
 
 
+def test_the_stack_also_asks_members_as_they_were():
+    X, y = make_classification(n_samples=300, flip_y=0.3, random_state=0)
+    members = [
+        ("tree", DecisionTreeClassifier(random_state=0)),
+        ("logistic", LogisticRegression()),
+    ]
+    distiller = CooperativeDistiller(members, random_state=0).fit(X, y)
+    is_new = [
+        student is not member
+        for student, member in zip(
+            distiller.estimators_, distiller.initial_estimators_, strict=True
+        )
+    ]
+    assert is_new == [True, False]
+    assert distiller.final_estimator_.pool_weights_.shape == (3,)
+    assert distiller._answering[2] is distiller.initial_estimators_[0]
+
+
 def test_between_sites_the_label_is_taught_unless_asked_otherwise():
     owner = np.array(list("aabababb"))
     targets = []

@@ -41,6 +41,7 @@ from sklearn_coopkd._calibration import (
     fit_temperature,
 )
 from sklearn_coopkd._final import PooledLogisticRegression
+from sklearn_coopkd._models import FittedModels
 from sklearn_coopkd._pool import log_pool
 
 sys.path.append(str(Path(__file__).parents[1]))
@@ -83,10 +84,11 @@ VARIANTS = {
     "no rule on wrong answers": {},
     "a temperature alone before stacking": {},
     "smoothed answers teach": {},
-    "the stack asks members as they were, too": {},
+    "the stack asks students alone": {},
     "no regression on logarithms": {"final_estimator": WithoutLogarithms()},
     "LogisticRegression": {"final_estimator": LogisticRegression(max_iter=1000)},
 }
+ANSWERING = FittedModels.answering
 # no parameters: module, name, value
 CONSTANTS = {
     "no rule on wrong answers": (_gate, "STANDARD_ERRORS", -1e9),
@@ -105,10 +107,10 @@ CONSTANTS = {
         staticmethod(fit_temperature),
     ),
     "smoothed answers teach": (_tasks, "fit_temperature", fit_calibrator),
-    "the stack asks members as they were, too": (
-        _tasks.Classification,
-        "stacks_members",
-        True,
+    "the stack asks students alone": (
+        FittedModels,
+        "answering",
+        lambda models: (ANSWERING(models)[0][: models.n_members], []),
     ),
     "margin of 0.1": (_deficiency, "MARGIN", 0.1),
     "samples for delivered students made anew": (
