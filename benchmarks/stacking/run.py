@@ -36,7 +36,7 @@ from threadpoolctl import threadpool_limits
 from sklearn_coopkd import CooperativeDistiller
 
 sys.path.append(str(Path(__file__).parents[1]))
-from datasets import CONFIRMATION, DEVELOPMENT, load
+from datasets import CONFIRMATION, DEVELOPMENT, load, n_folds
 from options import check_known, output_file, positive
 from runs import run_all, timed
 
@@ -69,11 +69,6 @@ def latency(ask, X, n_rows):
         ask(rows)
         seconds.append(time.perf_counter() - before)
     return float(np.median(seconds))
-
-
-def n_folds(n_rows):
-    """Folds of a table: one to five repeats of three, more where folds are small."""
-    return 3 if n_rows >= 2000 else 6 if n_rows >= 800 else 15
 
 
 def run(members_name, table, max_rows, fold):
@@ -171,11 +166,13 @@ def one_fold(members_name, members, rows, seed):
 
 def wanted(lists, tables, max_rows, folds):
     """All (list, table, max_rows, fold) to run."""
-    n_rows = {table: len(load(table, max_rows)[1]) for table in tables}
-    for name in lists:
-        for table in tables:
-            for fold in range(folds or n_folds(n_rows[table])):
-                yield name, table, max_rows, fold
+    counts = {table: folds or n_folds(table, max_rows) for table in tables}
+    return [
+        (name, table, max_rows, fold)
+        for name in lists
+        for table in tables
+        for fold in range(counts[table])
+    ]
 
 
 def key_of(record):
@@ -218,7 +215,7 @@ def main():
         arguments.folds = arguments.folds or 1
     default = "stacking_quick.jsonl" if arguments.quick else "stacking.jsonl"
     path = arguments.out or Path(default)
-    tasks = list(wanted(lists, tables, arguments.max_rows, arguments.folds))
+    tasks = wanted(lists, tables, arguments.max_rows, arguments.folds)
     n_jobs = arguments.n_jobs
     print(report(run_all(parser, run, tasks, path, n_jobs, is_result, key_of)))
 
