@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-MIN_ROWS = 20  # of a table with numbers to predict
 # What stands for a missing number in a target; of labels, an empty cell alone.
 MISSING = {"", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"}
 
@@ -168,10 +167,6 @@ def _labels(y: Any, target: str) -> np.ndarray:
 
 def _numbers(y: Any, target: str) -> np.ndarray:
     """The target as finite numbers."""
-    if len(y) < MIN_ROWS:
-        raise InputError(
-            f"--target {target!r} must be there in {MIN_ROWS} rows; it is in {len(y)}."
-        )
     if not np.isfinite(y).all():
         raise InputError(
             f"--target {target!r} must hold finite numbers for --task regression; got "

@@ -245,7 +245,7 @@ def _collected(made, sources, data, ids, deficient, handed_over) -> Lessons:
         np.ones(len(source)) if weight is None else weight[source],
         ids[source],
         report | {"n_deficient": deficient},
-        "classification" if task.is_classification else "regression",
+        task.name,
     )
 
 
@@ -387,7 +387,7 @@ def _check_labels(model, role, y):
 
 def _fitting(lessons: Any, X: Any, y: np.ndarray, of_numbers: bool) -> list[Lessons]:
     """Lessons as a list; raises ValueError if they do not fit the task and the rows."""
-    task = "regression" if of_numbers else "classification"
+    task = Regression.name if of_numbers else Classification.name
     found = as_list(lessons)
     for k, one in enumerate(found):
         name = "the lessons" if len(found) == 1 else f"`lessons[{k}]`"

@@ -57,6 +57,7 @@ class Classification:
         Sorted.
     """
 
+    name = "classification"
     is_classification = True
 
     def __init__(self, classes: np.ndarray):
@@ -175,6 +176,7 @@ class Classification:
 class Regression:
     """Numbers; an answer is one of them."""
 
+    name = "regression"
     is_classification = False
     n_outputs = 1
 

@@ -188,7 +188,7 @@ def bad(tmp_path, name, text):
         (["{csv}", "--target", "income", "--task", "classification"], "class labels"),
         (["{csv}", "--target", "buys", "--task", "regression"], "finite numbers"),
         (["{csv}", "--target", "income", "--members", "bayes"], "unknown 'bayes'"),
-        (["{short}", "--target", "y"], "in 20 rows; it is in 3"),
+        (["{short}", "--target", "y"], "leaves 2 of 3 rows to train on, and 15"),
         (["{csv}", "--target", "empty"], "missing in every row"),
         (["{csv}", "--target", "buys", "--members", "oracle"], "unknown 'oracle'"),
         (["{csv}", "--target", "buys", "--members", ","], "must be distinct names"),

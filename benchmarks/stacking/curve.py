@@ -28,7 +28,7 @@ from sklearn_coopkd import CooperativeDistiller
 sys.path.append(str(Path(__file__).parents[1]))
 from datasets import load
 from options import output_file, positive
-from runs import read, resume, versions, work
+from runs import run_all, versions
 from tables import markdown, points, ratio
 
 # development tables with at least 4,300 rows: twice as many as 1,400 are in two thirds
@@ -117,6 +117,11 @@ def report(records):
     )
 
 
+def key_of(record):
+    """What a record is about."""
+    return record["table"], record["seed"]
+
+
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(
@@ -133,10 +138,9 @@ def main():
     path = arguments.out or Path(
         "curve_quick.jsonl" if arguments.quick else "curve.jsonl"
     )
-    done = {(r["table"], r["seed"]) for r in resume(parser, path, is_result)}
     tasks = [(table, seed) for table in tables for seed in range(n_seeds)]
-    work(run, [task for task in tasks if task not in done], path, arguments.n_jobs)
-    print(report(read(path, is_result)))
+    n_jobs = arguments.n_jobs
+    print(report(run_all(parser, run, tasks, path, n_jobs, is_result, key_of)))
 
 
 if __name__ == "__main__":
