@@ -11,6 +11,7 @@ from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.metrics._scorer import _BaseScorer
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing
+from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -39,6 +40,7 @@ __all__ = [
     "StrOptions",
     "VisualBlock",
     "check_feature_names_in",
+    "check_matplotlib_support",
     "check_parameters",
     "check_sample_weight",
     "fit_context",

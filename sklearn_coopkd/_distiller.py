@@ -50,6 +50,7 @@ from sklearn_coopkd._fitting import (
 from sklearn_coopkd._folds import make_folds, warn_of_members_without_rows
 from sklearn_coopkd._peers import PEER_SELECTIONS
 from sklearn_coopkd._problem import Problem
+from sklearn_coopkd._representation import members_table
 from sklearn_coopkd._rounds import run_rounds
 from sklearn_coopkd._scoring import make_fold_scorer, routable_scorer
 from sklearn_coopkd._sites import make_sites, one_table
@@ -606,6 +607,16 @@ class BaseDistiller(TransformerMixin, BaseHeterogeneousEnsemble):
             "parallel", [self._final()], names=["final_estimator"], dash_wrapped=False
         )
         return VisualBlock("serial", (members, combination), dash_wrapped=False)
+
+    def _html_repr(self):
+        """The diagram of scikit-learn; of a fitted one also who learned what."""
+        diagram = super()._html_repr()
+        if not hasattr(self, "transfer_matrix_"):
+            return diagram
+        name = self.scoring if isinstance(self.scoring, str) else "score"
+        return diagram + members_table(
+            self._names, self.history_, self.scores_, self.transfer_matrix_, name
+        )
 
 
 def _check_weights_of_sites(sample_weight, ownership, members):

@@ -7,17 +7,14 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
-from sklearn.preprocessing import StandardScaler
 
 from sklearn_coopkd._codec import TableCodec
-from sklearn_coopkd._columns import CATEGORY, FIXED, cells_of, columns_of
+from sklearn_coopkd._columns import cells_of, columns_of
 from sklearn_coopkd._containers import column_names, row_bytes
+from sklearn_coopkd._points import as_points
 
 # A value that at most this many rows have may point to a person.
 RARE = 3
-# Of a column of categories the most frequent values have a dimension each, the others a
-# direction among these: a column of texts would otherwise need one for each row.
-MAX_LEVELS = 50
 QUARTILES = (0.25, 0.5, 0.75)
 
 
@@ -35,50 +32,18 @@ def privacy_report(made: Any, X: Any) -> dict[str, Any]:
     }
     Z_real = Z[np.array(sorted(distinct.values()), dtype=np.intp)]
     if Z_real.shape[0] > 1:
-        points = _points(codec, Z_real, Z_real)
+        points = as_points(codec, Z_real, Z_real)
         near = NearestNeighbors(n_neighbors=2).fit(points)
         among = near.kneighbors(points)[0][:, 1]
         report["distance_among_rows"] = np.quantile(among, QUARTILES).tolist()
         if Z_made.shape[0]:
-            points_made = _points(codec, Z_real, Z_made)
+            points_made = as_points(codec, Z_real, Z_made)
             to_real = near.kneighbors(points_made, n_neighbors=1)[0][:, 0]
             report["distance"] = np.quantile(to_real, QUARTILES).tolist()
             is_closer = to_real < np.quantile(among, 0.05)
             report["share_closer"] = float(is_closer.mean())
     report["rare_values"] = _rare_values(codec, Z, Z_made)
     return report
-
-
-def _points(codec, Z_real, Z):
-    """Rows as points: numbers in standard deviations, 1 between two categories."""
-    if sparse.issparse(Z):
-        fill, scale = Z.copy(), Z_real.copy()
-        fill.data, scale.data = np.nan_to_num(fill.data), np.nan_to_num(scale.data)
-        return StandardScaler(with_mean=False).fit(scale).transform(fill)
-    parts = []
-    for j, kind in enumerate(codec.kinds):
-        column, known = Z[:, j], Z_real[:, j][np.isfinite(Z_real[:, j])]
-        if kind in (CATEGORY, FIXED):
-            parts.append(_one_hot(column, *np.unique(known, return_counts=True)))
-        elif len(known):
-            typical, width = np.median(known), known.std() or 1.0
-            filled = np.where(np.isfinite(column), column, typical)
-            parts.append(((filled - typical) / width)[:, None])
-    return np.hstack(parts) if parts else np.zeros((len(Z), 1))
-
-
-def _one_hot(column, values, counts):
-    """Categories as points that are 1 apart; unknown and missing ones are 0."""
-    if not len(values):
-        return np.zeros((len(column), 0))
-    frequent = np.argsort(-counts, kind="stable")
-    width = min(len(values), MAX_LEVELS)
-    place = np.random.RandomState(0).standard_normal((len(values), width))
-    place[frequent[:width]] = np.eye(width)
-    place /= np.linalg.norm(place, axis=1, keepdims=True) * np.sqrt(2)
-    at = np.searchsorted(values, column).clip(max=len(values) - 1)
-    is_known = values[at] == column
-    return np.where(is_known[:, None], place[at], 0.0)
 
 
 def _rare_values(codec, Z, Z_made):

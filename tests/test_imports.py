@@ -16,6 +16,7 @@ LEAVES = {
     "_columns",
     "_compat",
     "_containers",
+    "_points",
     "_reports",
     "_responses",
 }
@@ -26,6 +27,7 @@ ALLOWED = {
     "_reports": set(),
     "_columns": {"_containers"},
     "_codec": {"_columns", "_containers"},
+    "_points": {"_columns"},
     "_responses": {"_containers"},
     "_pool": {"_calibration"},
     "_soft_labels": {"_calibration", "_pool"},
@@ -60,15 +62,17 @@ ALLOWED = {
         "_folds",
         "_scoring",
     }
-    | {"_sites", "_peers", "generators"},
+    | {"_representation", "_sites", "_peers", "generators"},
     "_classifier": LEAVES | {"_distiller", "_final", "_tasks"},
     "_regressor": LEAVES | {"_distiller", "_final", "_tasks"},
     "_files": {"_containers"},
+    "_representation": set(),
     "_privacy": LEAVES,
     "_transport": LEAVES | {"_lessons", "_files", "_privacy"},
     "_exchange": LEAVES
     | {"_deficiency", "_fitting", "_folds", "_lessons", "_tasks", "_transport"}
     | {"generators"},
+    "inspection": LEAVES | {"_distiller", "inspection"},
     "_members": set(),
     "__init__": {"_classifier", "_regressor", "_exchange", "_transport", "generators"},
     "_csv": set(),

@@ -1,0 +1,123 @@
+"""What the displays need of a fitted distiller."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_coopkd._containers import as_table, n_rows
+from sklearn_coopkd._distiller import BaseDistiller
+
+
+def distiller_in(estimator):
+    """The fitted distiller itself, or the one that a pipeline ends in.
+
+    Raises
+    ------
+    TypeError
+        If there is none.
+
+    NotFittedError
+        If it is not fitted.
+    """
+    found = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    if not isinstance(found, BaseDistiller):
+        raise TypeError(
+            "`estimator` must be a distiller, or a Pipeline that ends in one; got "
+            f"{type(estimator).__name__}. Of a search give `best_estimator_`."
+        )
+    check_is_fitted(found)
+    return found
+
+
+def rows_of(estimator, X):
+    """The rows as the distiller in `estimator` was fitted with them.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer rows than the distiller was fitted with.
+    """
+    distiller = distiller_in(estimator)
+    if isinstance(estimator, Pipeline) and len(estimator) > 1:
+        X = estimator[:-1].transform(X)
+    X = as_table(X)
+    last = max(
+        (s.source.max(initial=-1) for s in distiller.pseudo_samples_.values()),
+        default=-1,
+    )
+    if last >= n_rows(X):
+        raise ValueError(
+            "`X` must be the rows that `estimator` was fitted with, in their order; "
+            f"got {n_rows(X)} rows, and a sample was made of row {last}."
+        )
+    return X
+
+
+def member_names(distiller):
+    """Names of the members that were fitted, in the order of `estimators_`."""
+    members = distiller.named_estimators_.items()
+    return [name for name, member in members if not isinstance(member, str)]
+
+
+def check_member(distiller, name, parameter):
+    """Raise unless a member of this name was fitted."""
+    names = member_names(distiller)
+    if name not in names:
+        raise ValueError(
+            f"`{parameter}` must be a member of `estimator`; got {name!r}. The members "
+            f"are: {', '.join(map(repr, names))}."
+        )
+
+
+def find_lesson(distiller, student=None, teacher=None):
+    """The lesson of a teacher for a student: the largest one of those asked for.
+
+    Parameters
+    ----------
+    distiller : BaseDistiller
+
+    student, teacher : str, default=None
+        Names of members. None: the one with whom the lesson is largest.
+
+    Returns
+    -------
+    student, teacher : str
+
+    samples : Bunch
+        Those of `pseudo_samples_` of the student that this teacher has made.
+
+    rows : ndarray of int
+        Their positions among all samples of the student.
+
+    Raises
+    ------
+    ValueError
+        If there is no such member or no such lesson.
+    """
+    names = member_names(distiller)
+    transfer = np.array(distiller.transfer_matrix_, dtype=float)
+    for name, parameter, axis in ((teacher, "teacher", 0), (student, "student", 1)):
+        if name is not None:
+            check_member(distiller, name, parameter)
+            others = np.flatnonzero(np.array(names) != name)
+            np.moveaxis(transfer, axis, 0)[others] = -1
+    i, j = np.unravel_index(transfer.argmax(), transfer.shape)
+    if transfer[i, j] < 1:
+        taught = [
+            f"{names[a]!r} taught {names[b]!r}"
+            for a, b in np.argwhere(distiller.transfer_matrix_ > 0)
+        ]
+        asked = " ".join(
+            f"{parameter}={name!r}"
+            for parameter, name in (("student", student), ("teacher", teacher))
+            if name is not None
+        )
+        raise ValueError(
+            f"`estimator` has kept no lesson{' of ' + asked if asked else ''}. "
+            + (f"There is: {', '.join(taught)}." if taught else "Nobody taught anyone.")
+        )
+    samples = distiller.pseudo_samples_[names[j]]
+    rows = np.flatnonzero(samples.teacher == names[i])
+    return names[j], names[i], samples, rows
