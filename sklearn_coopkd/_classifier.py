@@ -167,8 +167,9 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
     n_iter_ : int
         Number of rounds run.
 
-    termination_condition_ : {"max_iter", "no_improvement", "nothing_to_teach"}
-        Why the rounds ended.
+    termination_condition_ : str
+        Why the rounds ended: "max_iter", "no_improvement", "nothing_to_teach" or
+        "callback".
 
     history_ : list of dict
         For each round and student: "round", "student", "deficient" (rows it needed

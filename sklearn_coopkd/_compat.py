@@ -1,4 +1,4 @@
-"""Private scikit-learn names, in one place.
+"""Private scikit-learn names, and those that only some versions have, in one place.
 
 Every name of scikit-learn that starts with an underscore, or lives in a private
 module, is imported here and nowhere else, so that a new scikit-learn release can
@@ -30,15 +30,31 @@ from sklearn.utils.validation import (
     _num_samples,
 )
 
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # before scikit-learn 1.9
+
+    class _NoCallbacks:
+        """An estimator without callbacks."""
+
+    CallbackSupportMixin = _NoCallbacks
+
+    def with_callbacks(method):
+        """Leave a method as it is."""
+        return method
+
+
 __all__ = [
     "BaseHeterogeneousEnsemble",
     "BaseScorer",
     "BaseSearchCV",
+    "CallbackSupportMixin",
     "HasMethods",
     "Interval",
     "LinearClassifierMixin",
     "StrOptions",
     "VisualBlock",
+    "callback_context",
     "check_feature_names_in",
     "check_matplotlib_support",
     "check_parameters",
@@ -49,6 +65,7 @@ __all__ = [
     "raise_for_params",
     "routing_enabled",
     "safe_indexing",
+    "with_callbacks",
 ]
 
 BaseHeterogeneousEnsemble = _BaseHeterogeneousEnsemble
@@ -63,3 +80,11 @@ num_samples = _num_samples
 raise_for_params = _raise_for_params
 routing_enabled = _routing_enabled
 safe_indexing = _safe_indexing
+
+
+def callback_context(estimator, n_parts):
+    """The task of a fit of so many parts (None: unknown); None if nobody watches it."""
+    if not hasattr(estimator, "_init_callback_context"):
+        return None
+    context = estimator._init_callback_context(max_subtasks=n_parts)
+    return context if getattr(estimator, "_skl_callbacks", None) else None

@@ -20,16 +20,19 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_coopkd._combination import as_columns, fit_calibration
 from sklearn_coopkd._compat import (
     BaseHeterogeneousEnsemble,
+    CallbackSupportMixin,
     HasMethods,
     Interval,
     StrOptions,
     VisualBlock,
+    callback_context,
     check_feature_names_in,
     check_sample_weight,
     fit_context,
     index_params,
     raise_for_params,
     routing_enabled,
+    with_callbacks,
 )
 from sklearn_coopkd._containers import (
     as_table,
@@ -50,6 +53,7 @@ from sklearn_coopkd._fitting import (
 from sklearn_coopkd._folds import make_folds, warn_of_members_without_rows
 from sklearn_coopkd._peers import PEER_SELECTIONS
 from sklearn_coopkd._problem import Problem
+from sklearn_coopkd._progress import Progress
 from sklearn_coopkd._representation import members_table
 from sklearn_coopkd._rounds import run_rounds
 from sklearn_coopkd._scoring import make_fold_scorer, routable_scorer
@@ -93,7 +97,7 @@ def final_has(method):
     return check
 
 
-class BaseDistiller(TransformerMixin, BaseHeterogeneousEnsemble):
+class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEnsemble):
     """What the two estimators share: validation, the fit, combination, routing.
 
     A subclass says what its members are (`_kind`, `_way_out`, `_is_of_my_kind`),
@@ -132,6 +136,7 @@ class BaseDistiller(TransformerMixin, BaseHeterogeneousEnsemble):
 
     # fit
 
+    @with_callbacks
     @fit_context(
         # the members are not validated here: their own `fit` does it
         prefer_skip_nested_validation=False
@@ -183,6 +188,7 @@ class BaseDistiller(TransformerMixin, BaseHeterogeneousEnsemble):
         validate_data(self, X, skip_check_array=True)
         y = self._validate_y(X, y)
         task = self._task()
+        progress = self._begin(X, y, sites is not None)
         if sample_weight is not None:
             sample_weight = check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
@@ -261,16 +267,12 @@ class BaseDistiller(TransformerMixin, BaseHeterogeneousEnsemble):
             ),
             pseudo_weight=self.pseudo_weight,
             max_pseudo=self.max_pseudo,
-            max_iter=(
-                AUTO_MAX_ITER[sites is not None]
-                if isinstance(self.max_iter, str)
-                else self.max_iter
-            ),
+            max_iter=self._max_iter(sites is not None),
             tol=self.tol,
             scorer=scorer,
             on_failure=self.on_failure,
             seed=seed,
-            report=self._report if self.verbose else _silent,
+            progress=progress,
         )
         result, failures = run_rounds(members, problem, self.n_jobs)
         for failure in failures:
@@ -281,7 +283,10 @@ class BaseDistiller(TransformerMixin, BaseHeterogeneousEnsemble):
                 stacklevel=2,
             )
         self._store(result, names, X, y)
+        combining = progress.begin("combining")
         self._fit_combination(result, problem, routed)
+        progress.end(combining)
+        progress.finish(X, y)
         return self
 
     def _validate_estimators(self):
@@ -343,7 +348,23 @@ class BaseDistiller(TransformerMixin, BaseHeterogeneousEnsemble):
             )
         return names, all_estimators
 
-    def _report(self, message):
+    def _max_iter(self, between_sites):
+        if isinstance(self.max_iter, str):
+            return AUTO_MAX_ITER[between_sites]
+        return self.max_iter
+
+    def _begin(self, X, y, between_sites):
+        """The task of this fit, for the reader and for callbacks."""
+        # members, rounds, combination; once more if members fail and the others go on
+        n_parts = None
+        if self.on_failure == "raise":
+            n_parts = self._max_iter(between_sites) + 2
+        context = callback_context(self, n_parts)
+        if context is not None:
+            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        return Progress(self._tell if self.verbose else _silent, self, context)
+
+    def _tell(self, message):
         print(f"[{type(self).__name__}] {message}", flush=True)
 
     def _resolve_views(self, X, names):
@@ -632,4 +653,4 @@ def _check_weights_of_sites(sample_weight, ownership, members):
 
 
 def _silent(message):
-    """Report nothing."""
+    """Say nothing."""

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_coopkd._containers import concat_rows, take_rows
 from sklearn_coopkd._fitting import Fitted, ask
@@ -14,11 +13,16 @@ from sklearn_coopkd._lessons import Samples, make_samples
 from sklearn_coopkd._problem import Problem
 from sklearn_coopkd._soft_labels import LabelPool, LinearLabelPool
 
+# Runs jobs (phase, function, arguments of each call, the member of each) in parallel,
+# and handles members that fail.
+Run = Callable[[str, Callable, list[tuple], list[str]], list]
+
 
 @dataclass(frozen=True)
 class Call:
     """One call of the generator: a teacher, for all bases that need it."""
 
+    name: str  # of the teacher
     teacher: Fitted
     asked: list[Fitted]  # who say together what it has made; none: it says so alone
     pool: np.ndarray  # rows that are anchors
@@ -36,11 +40,11 @@ class Batch:
 
 
 def generate(
-    problem: Problem, calls: dict[tuple, Call], parallel: Parallel
+    problem: Problem, calls: dict[tuple, Call], run: Run
 ) -> dict[tuple, Samples]:
     """Let each teacher make its samples."""
-    results = parallel(
-        delayed(_make)(
+    jobs = [
+        (
             problem.task if problem.soft_targets and not call.asked else None,
             problem.generator,
             call.teacher.responder(problem.task),
@@ -50,7 +54,10 @@ def generate(
             call.teacher.columns,
         )
         for call in calls.values()
-    )
+    ]
+    n_samples = sum(len(call.sources) for call in calls.values())
+    owners = [call.name for call in calls.values()]
+    results = run(f"generating {n_samples} samples", _make, jobs, owners)
     return dict(zip(calls, results))
 
 
@@ -68,7 +75,7 @@ def ask_about(
     calls: dict[tuple, Call],
     samples: dict[tuple, Samples],
     names: list[str],
-    run: Callable[[Callable, list[tuple]], list],
+    run: Run,
 ) -> dict[tuple, np.ndarray]:
     """What the members say of what was made, where they are asked.
 
@@ -84,8 +91,7 @@ def ask_about(
     names : list of str
         Of those who are asked.
 
-    run : callable
-        Runs jobs in parallel, and handles members that fail.
+    run : Run
 
     Returns
     -------
@@ -98,12 +104,13 @@ def ask_about(
         if call.asked:
             groups.setdefault(tuple(map(id, call.asked)), []).append(key)
     taught = {key: np.flatnonzero(samples[key].success) for key in calls}
-    jobs = []
+    jobs, owners = [], []
     for keys in groups.values():
         X = concat_rows([take_rows(samples[key].X, taught[key]) for key in keys])
         for name, fitted in zip(names, calls[keys[0]].asked):
             jobs.append((name, fitted.responder(problem.task), problem.task, X))
-    results = iter(run(ask, jobs))
+            owners.append(name)
+    results = iter(run("asking about them", ask, jobs, owners))
     answers: dict[tuple, np.ndarray] = {}
     for keys in groups.values():
         of_all = np.array([next(results) for _ in calls[keys[0]].asked])

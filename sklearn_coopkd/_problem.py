@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_coopkd._folds import Folds
+from sklearn_coopkd._progress import Progress
 from sklearn_coopkd._scoring import FoldScorer
 from sklearn_coopkd._sites import Sites
 from sklearn_coopkd._tasks import Task
@@ -36,7 +36,7 @@ class Problem:
     scorer: FoldScorer
     on_failure: str
     seed: int
-    report: Callable[[str], None]
+    progress: Progress
 
     @cached_property
     def truth(self) -> np.ndarray:

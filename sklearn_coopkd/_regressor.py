@@ -128,7 +128,7 @@ class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
         Rounds that were tried.
 
     termination_condition_ : str
-        "max_iter", "no_improvement" or "nothing_to_teach".
+        "max_iter", "no_improvement", "nothing_to_teach" or "callback".
 
     history_ : list of dict
         One entry for each round and student; see :class:`CooperativeDistiller`.

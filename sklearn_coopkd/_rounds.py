@@ -89,6 +89,7 @@ class _Loop:
         self.problem = problem
         self.folds, self.sites = problem.folds, problem.sites
         self.parallel = parallel
+        self.progress = problem.progress  # of the task that is running
         self._learners = np.array([not member.is_frozen for member in members])
         self.models = FittedModels(problem, len(members))
         self.lessons = LessonMaker(members, problem)
@@ -97,9 +98,14 @@ class _Loop:
 
     # fitting
 
-    def _run(self, function: Callable, jobs: list[tuple]) -> list[Any]:
-        """Run jobs in parallel; handle members that failed."""
-        results = self.parallel(delayed(function)(*job) for job in jobs)
+    def _run(
+        self, phase: str, function: Callable, jobs: list[tuple], owners: list[str]
+    ) -> list[Any]:
+        """Run jobs in parallel, each of a member; handle members that failed."""
+        if not jobs:
+            return []
+        coming = self.parallel(delayed(function)(*job) for job in jobs)
+        results = self.progress.follow(phase, owners, coming)
         failed = [r for r in results if isinstance(r, MemberFailure)]
         names = {failure.name for failure in failed}
         if failed and (
@@ -111,6 +117,11 @@ class _Loop:
         if failed:
             raise _MembersFailed(failed)
         return results
+
+    def _fit(self, phase: str, jobs: list[tuple]) -> list[Fitted]:
+        """Fit members; a line says how many times."""
+        owners = [member.name for member, *_ in jobs]
+        return self._run(f"{phase}, {len(jobs)} fits", fit_and_answer, jobs, owners)
 
     def _job(
         self, j: int, exclusion: Exclusion, is_base: bool, lesson=None, soft_labels=None
@@ -137,8 +148,7 @@ class _Loop:
         jobs = [
             self._job(j, e, e in self.models.bases) for e in exclusions for j in members
         ]
-        self.problem.report(f"fitting {len(members)} members, {len(jobs)} fits")
-        results = self._run(fit_and_answer, jobs)
+        results = self._fit(f"fitting {len(members)} members", jobs)
         n = len(members)
         plain = {e: results[k * n : (k + 1) * n] for k, e in enumerate(exclusions)}
         for base, found in of_base:
@@ -174,9 +184,7 @@ class _Loop:
                         lesson = selected(lesson, kept) if len(kept) else None
                     jobs.append(self._job(j, child, False, lesson, soft_labels))
                     targets.append((models, j))
-        if jobs:
-            self.problem.report(f"round {round_}: cross-fitting, {len(jobs)} fits")
-        for (models, j), fitted in zip(targets, self._run(fit_and_answer, jobs)):
+        for (models, j), fitted in zip(targets, self._fit("cross-fitting", jobs)):
             models[j] = replace(fitted, lesson=None)  # only the full model's is used
         self.models.forget_before(round_)
 
@@ -250,10 +258,8 @@ class _Loop:
                 lesson = models[j].lesson if lesson is None else lesson
                 jobs.append(self._job(j, base, True, lesson, soft_labels))
                 targets.append((models, j, soft_labels))
-        self.problem.report(f"round {round_}: fitting students, {len(jobs)} fits")
-        for (models, j, soft_labels), fitted in zip(
-            targets, self._run(fit_and_answer, jobs)
-        ):
+        found = self._fit("fitting students", jobs)
+        for (models, j, soft_labels), fitted in zip(targets, found):
             models[j] = replace(fitted, soft_labels=soft_labels)
 
     def _soft_labels(self, base: Exclusion, plan: Plan) -> np.ndarray | None:
@@ -299,8 +305,8 @@ class _Loop:
 
         Returns a list of `Batch` for each base.
         """
-        # the teacher, who is asked, anchors
-        teaching: dict[tuple, tuple[Fitted, list[Fitted], np.ndarray]] = {}
+        # the teacher and its name, who is asked, anchors
+        teaching: dict[tuple, tuple[str, Fitted, list[Fitted], np.ndarray]] = {}
         wanted: dict[tuple, list[np.ndarray]] = {}  # sources, by base
         entries: dict[Exclusion, list[tuple[int, np.ndarray, tuple]]] = {}
         for base, plan in plans.items():
@@ -312,17 +318,14 @@ class _Loop:
                     # two bases may ask the same model to teach other rows
                     asked = self._asked(i, models)
                     key = place, *map(id, [models[i], *asked])
-                    teaching[key] = models[i], asked, pool
+                    teaching[key] = self.members[i].name, models[i], asked, pool
                     wanted.setdefault(key, []).append(plan.rows[position])
                     entries[base].append((i, position, key))
         calls = {
             key: Call(*teaching[key], np.unique(np.concatenate(rows)))
             for key, rows in wanted.items()
         }
-        if calls:
-            n_samples = sum(len(call.sources) for call in calls.values())
-            self.problem.report(f"round {round_}: generating {n_samples} samples")
-        samples = generate(self.problem, calls, self.parallel)
+        samples = generate(self.problem, calls, self._run)
         self.reports.setdefault(
             round_, [(one.report, int(one.success.sum())) for one in samples.values()]
         )
@@ -397,7 +400,7 @@ class _Loop:
 
     def run(self) -> RoundsResult:
         """All rounds; see `run_rounds`."""
-        problem, root, gates = self.problem, self.folds.root, self.folds.gates
+        problem = self.problem
         self.fit_plain()
         self.models.best = {
             base: list(self.models.full[0][base]) for base in self.models.bases
@@ -406,42 +409,55 @@ class _Loop:
         history: list[dict[str, Any]] = []
         n_iter, termination = 0, "max_iter"
         for round_ in range(1, problem.max_iter + 1):
-            if round_ > 1:
-                self.cross_fit(round_ - 1)
-            plan = self.plan(root, round_)
+            if problem.progress.is_stopped:
+                termination = "callback"
+                break
             n_iter = round_
+            self.progress = problem.progress.begin(f"round {round_}", None)
+            plan, after, accepted = self._round(round_, scores)
+            problem.progress.end(self.progress)
             if not plan.assigned.any():
                 termination = "nothing_to_teach"
                 break
-            after = np.full(len(self.members), np.nan)
-            if gates:
-                others = {e: self.plan(e, round_) for e in gates if e != root}
-                plans = others or {root: plan}
-                batches = self._make_samples(plans, round_, self._learners)
-                judged = self.teach(plans, batches, round_, self._learners)
-                after = self._scores(gates, self.models.full[round_])
-                after[~judged] = np.nan
-                accepted = self._learners & (after > scores + problem.tol)
-                accepted &= ~harmed(problem, self.models.best, self.models.full[round_])
-                if accepted.any() and others:
-                    # one that is not better stays as it was, and goes on learning if a
-                    # round is left: what this one overdid the next one may mend
-                    is_last = round_ == problem.max_iter
-                    students = accepted if is_last else self._learners
-                    self._deliver(plan, plans, batches, round_, students)
-            else:
-                batches = self._make_samples({root: plan}, round_, self._learners)
-                self.teach({root: plan}, batches, round_, self._learners)
-                accepted = self._changed(round_)
             history += self._records(round_, plan, scores, after, accepted)
             if not accepted.any():
-                termination = "no_improvement" if gates else "nothing_to_teach"
+                gated = bool(self.folds.gates)
+                termination = "no_improvement" if gated else "nothing_to_teach"
                 break
             for base, best in self.models.best.items():
                 for j in np.flatnonzero(accepted):
                     best[j] = self.models.full[round_][base][j]
             scores = np.where(accepted & np.isfinite(after), after, scores)
         return self._result(n_iter, termination, history, scores)
+
+    def _round(self, round_: int, scores: np.ndarray):
+        """One round: its plan, scores (NaN: not judged), and who is accepted."""
+        problem, root, gates = self.problem, self.folds.root, self.folds.gates
+        if round_ > 1:
+            self.cross_fit(round_ - 1)
+        plan = self.plan(root, round_)
+        after = np.full(len(self.members), np.nan)
+        if not plan.assigned.any():
+            return plan, after, np.zeros(len(self.members), dtype=bool)
+        if not gates:
+            batches = self._make_samples({root: plan}, round_, self._learners)
+            self.teach({root: plan}, batches, round_, self._learners)
+            return plan, after, self._changed(round_)
+        others = {e: self.plan(e, round_) for e in gates if e != root}
+        plans = others or {root: plan}
+        batches = self._make_samples(plans, round_, self._learners)
+        judged = self.teach(plans, batches, round_, self._learners)
+        after = self._scores(gates, self.models.full[round_])
+        after[~judged] = np.nan
+        accepted = self._learners & (after > scores + problem.tol)
+        accepted &= ~harmed(problem, self.models.best, self.models.full[round_])
+        if accepted.any() and others:
+            # one that is not better stays as it was, and goes on learning if a round
+            # is left: what this one overdid the next one may mend
+            is_last = round_ == problem.max_iter
+            students = accepted if is_last else self._learners
+            self._deliver(plan, plans, batches, round_, students)
+        return plan, after, accepted
 
     def _scores(self, judged, models) -> np.ndarray:
         """Scores by which the gate judges, on held-out rows.
@@ -552,7 +568,9 @@ def run_rounds(
         `problem.on_failure` is "raise" or no member is left.
     """
     failures: list[MemberFailure] = []
-    with Parallel(n_jobs=n_jobs) as parallel:
+    # one after the other for those who watch; not every backend can
+    return_as = "list" if problem.progress.context is None else "generator"
+    with Parallel(n_jobs=n_jobs, return_as=return_as) as parallel:
         while True:
             try:
                 return _Loop(members, problem, parallel).run(), failures

@@ -41,7 +41,8 @@ ALLOWED = {
     "_tasks": LEAVES | {"_lessons", "_pool", "_soft_labels"},
     "_fitting": LEAVES | {"_lessons", "_tasks"},
     # the loop is handed generator and strategies: it imports neither's module
-    "_problem": {"_folds", "_scoring", "_sites", "_tasks"},
+    "_progress": set(),
+    "_problem": {"_folds", "_progress", "_scoring", "_sites", "_tasks"},
     "_models": {"_fitting", "_folds", "_problem"},
     "_gate": LEAVES | {"_fitting", "_folds", "_models", "_problem"},
     "_plan": LEAVES | {"_deficiency", "_problem", "_soft_labels"},
@@ -58,6 +59,7 @@ ALLOWED = {
         "_combination",
         "_rounds",
         "_problem",
+        "_progress",
         "_fitting",
         "_folds",
         "_scoring",
