@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from sklearn.base import ClassifierMixin, is_classifier
 from sklearn.model_selection import StratifiedKFold
@@ -161,7 +164,7 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features; only if X has names that are all strings.
 
     n_iter_ : int
@@ -286,27 +289,27 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
 
     def __init__(
         self,
-        estimators,
-        final_estimator=None,
+        estimators: list[tuple[str, Any]],
+        final_estimator: Any = None,
         *,
-        combine="stack",
-        deficiency="auto",
-        peer_selection="auto",
-        generator=None,
-        soft_targets="auto",
-        pseudo_weight=1.0,
-        max_pseudo=None,
-        max_iter="auto",
-        tol=0.0,
-        scoring="neg_log_loss",
-        validation="cross-fit",
-        cv=None,
-        views=None,
-        on_failure="raise",
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
+        combine: str = "stack",
+        deficiency: str = "auto",
+        peer_selection: Any = "auto",
+        generator: Any = None,
+        soft_targets: bool | str = "auto",
+        pseudo_weight: float = 1.0,
+        max_pseudo: float | None = None,
+        max_iter: int | str = "auto",
+        tol: float = 0.0,
+        scoring: str | Callable[..., float] = "neg_log_loss",
+        validation: str | float | None = "cross-fit",
+        cv: Any = None,
+        views: dict[str, Any] | None = None,
+        on_failure: str = "raise",
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(estimators=estimators)
         self.final_estimator = final_estimator
         self.combine = combine
@@ -329,7 +332,7 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
 
     # what y is
 
-    def _validate_y(self, X, y):
+    def _validate_y(self, X: Any, y: Any) -> np.ndarray:
         """Labels as a 1-D array; sets `classes_`."""
         if getattr(getattr(y, "dtype", None), "kind", None) == "f":
             assert_all_finite(y, input_name="y")
@@ -348,34 +351,34 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
             )
         return y.copy()
 
-    def _task(self):
+    def _task(self) -> Classification:
         return Classification(self.classes_)
 
-    def _default_final(self):
+    def _default_final(self) -> PooledLogisticRegression:
         return PooledLogisticRegression(getattr(self, "classes_", None))
 
     # predict
 
-    def _answers_of(self, model, X):
+    def _answers_of(self, model: Any, X: Any) -> np.ndarray:
         return class_proba(model, X, self.classes_)
 
-    def _student_answers(self, X, i):
+    def _student_answers(self, X: Any, i: int) -> np.ndarray:
         """Probabilities of student i as it gives them; decision values calibrated."""
         proba = self._ask(self.estimators_, i, X)
         if response_method(self.estimators_[i]) == "predict_proba":
             return proba
         return self._calibration.models[i](proba)
 
-    def _suffixes(self):
+    def _suffixes(self) -> list[str]:
         """Of the columns of one member in `transform`."""
         n_classes = len(self.classes_)
         return [""] if n_classes == 2 else list(map(str, range(n_classes)))
 
-    def _vote(self, X):
+    def _vote(self, X: Any) -> np.ndarray:
         return self.classes_[self._mean_answers(X).argmax(axis=1)]
 
     @available_if(final_has("predict_proba"))
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Predict class probabilities.
 
         Parameters
@@ -396,7 +399,7 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
         return self._mean_answers(X)
 
     @available_if(final_has("predict_proba"))
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Any) -> np.ndarray:
         """Predict logarithms of class probabilities.
 
         Parameters
@@ -411,7 +414,7 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
             return np.log(self.predict_proba(X))
 
     @available_if(final_has("decision_function"))
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> np.ndarray:
         """Decision values of the final estimator, or of the best student.
 
         Parameters
@@ -430,7 +433,7 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
         best = self.estimators_[self.best_index_]
         return best.decision_function(self._seen(X, self.best_index_))
 
-    def _of_all_classes(self, decision):
+    def _of_all_classes(self, decision: np.ndarray) -> np.ndarray:
         """Decision values of a final estimator that may have seen some classes only."""
         known = self.final_estimator_.classes_
         if len(known) == len(self.classes_):
@@ -441,7 +444,7 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
         every[:, np.searchsorted(self.classes_, known)] = decision
         return every
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the mean accuracy of `predict` on the given rows.
 
         Parameters

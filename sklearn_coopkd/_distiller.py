@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import TransformerMixin, clone
@@ -44,6 +46,7 @@ from sklearn_coopkd._containers import (
 )
 from sklearn_coopkd._fitting import (
     MAX_SEED,
+    Member,
     check_known_classes,
     check_no_metadata,
     make_member,
@@ -55,9 +58,9 @@ from sklearn_coopkd._peers import PEER_SELECTIONS
 from sklearn_coopkd._problem import Problem
 from sklearn_coopkd._progress import Progress
 from sklearn_coopkd._representation import members_table
-from sklearn_coopkd._rounds import run_rounds
+from sklearn_coopkd._rounds import RoundsResult, run_rounds
 from sklearn_coopkd._scoring import make_fold_scorer, routable_scorer
-from sklearn_coopkd._sites import make_sites, one_table
+from sklearn_coopkd._sites import Sites, make_sites, one_table
 from sklearn_coopkd.generators import QuintessentialGenerator
 
 # What "auto" means, on one table and between sites; see docs/benchmarks.md. Between
@@ -68,7 +71,7 @@ AUTO_DEFICIENCY = ("margin", "error")
 AUTO_PEERS = ("best", "all")
 
 
-def final_has(method):
+def final_has(method: str) -> Callable[[Any], bool]:
     """Whether the combined predictor offers a method; for `available_if`.
 
     Parameters
@@ -80,7 +83,7 @@ def final_has(method):
     check : callable
     """
 
-    def check(self):
+    def check(self: Any) -> bool:
         if self.combine == "vote":
             return method != "decision_function"
         if self.combine == "best":
@@ -105,7 +108,7 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
     model.
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: dict[str, list[Any]] = {
         "estimators": [list],
         "final_estimator": [None, HasMethods("fit")],
         "combine": [StrOptions({"stack", "vote", "best"})],
@@ -141,7 +144,15 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
         # the members are not validated here: their own `fit` does it
         prefer_skip_nested_validation=False
     )
-    def fit(self, X, y, sample_weight=None, *, sites=None, **fit_params):
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        sites: Any = None,
+        **fit_params: Any,
+    ) -> Self:
         """Fit the members, let them teach each other, fit the combination.
 
         Parameters
@@ -289,7 +300,7 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
         progress.finish(X, y)
         return self
 
-    def _validate_estimators(self):
+    def _validate_estimators(self) -> tuple[tuple[str, ...], tuple[Any, ...]]:
         names, all_estimators = self._listed_estimators()
         for name, estimator in zip(names, all_estimators):
             if estimator == "drop":
@@ -311,7 +322,7 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
                 )
         return names, all_estimators
 
-    def _validate_objects(self):
+    def _validate_objects(self) -> None:
         """Raise for a class in place of an object, or another kind of final estimator.
 
         Before anything is fitted, not when it is used.
@@ -329,7 +340,7 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
                 f"{self.final_estimator!r}. {self._way_out}"
             )
 
-    def _listed_estimators(self):
+    def _listed_estimators(self) -> tuple[tuple[str, ...], tuple[Any, ...]]:
         if not self.estimators or not all(
             isinstance(item, (tuple, list))
             and len(item) == 2
@@ -348,12 +359,12 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
             )
         return names, all_estimators
 
-    def _max_iter(self, between_sites):
+    def _max_iter(self, between_sites: bool) -> int:
         if isinstance(self.max_iter, str):
             return AUTO_MAX_ITER[between_sites]
         return self.max_iter
 
-    def _begin(self, X, y, between_sites):
+    def _begin(self, X: Any, y: np.ndarray, between_sites: bool) -> Progress:
         """The task of this fit, for the reader and for callbacks."""
         # members, rounds, combination; once more if members fail and the others go on
         n_parts = None
@@ -364,10 +375,10 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         return Progress(self._tell if self.verbose else _silent, self, context)
 
-    def _tell(self, message):
+    def _tell(self, message: str) -> None:
         print(f"[{type(self).__name__}] {message}", flush=True)
 
-    def _resolve_views(self, X, names):
+    def _resolve_views(self, X: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Mask of the columns that each member with a view sees."""
         unknown = sorted(set(self.views or {}) - set(names), key=str)
         if unknown:
@@ -386,7 +397,7 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
                 )
         return views
 
-    def _peer_strategy(self, auto):
+    def _peer_strategy(self, auto: str) -> Any:
         """The strategy that `peer_selection` stands for."""
         strategy = self.peer_selection
         if isinstance(strategy, str):
@@ -396,7 +407,7 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
 
     # what members receive
 
-    def _route(self, sample_weight, fit_params):
+    def _route(self, sample_weight: Any, fit_params: dict[str, Any]) -> Bunch:
         """Metadata for each member, for `cv`, `scoring` and `final_estimator`."""
         if routing_enabled():
             if sample_weight is not None:
@@ -413,7 +424,9 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
 
     # results
 
-    def _store(self, result, names, X, y):
+    def _store(
+        self, result: RoundsResult, names: Sequence[str], X: Any, y: np.ndarray
+    ) -> None:
         self.estimators_ = result.students
         self.initial_estimators_ = result.initial
         self._answering = result.answering
@@ -444,13 +457,15 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
             )
         self.soft_labels_ = Bunch(**dict(zip(result.names, result.soft_labels)))
 
-    def _final(self):
+    def _final(self) -> Any:
         """The final estimator, not fitted; or the default one."""
         if self.final_estimator is None:
             return self._default_final()
         return self.final_estimator
 
-    def _fit_combination(self, result, problem, routed):
+    def _fit_combination(
+        self, result: RoundsResult, problem: Problem, routed: Bunch
+    ) -> None:
         rows = result.response_rows
         self._calibration = fit_calibration(result, problem)
         scores = result.calibrated_scores
@@ -478,34 +493,34 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
 
     # predict
 
-    def _checked(self, X):
+    def _checked(self, X: Any) -> Any:
         """X as a container, with the features seen in `fit`."""
         check_is_fitted(self)
         X = as_table(X)
         validate_data(self, X, skip_check_array=True, reset=False)
         return X
 
-    def _seen(self, X, i):
+    def _seen(self, X: Any, i: int) -> Any:
         """What member i sees of X, for it alone."""
         columns = self._columns_seen[i]
         return copy_table(X) if columns is None else take_columns(X, columns)
 
-    def _ask(self, estimators, i, X):
+    def _ask(self, estimators: list[Any], i: int, X: Any) -> np.ndarray:
         """Answers (n_rows, n_outputs) of model i."""
         return self._answers_of(estimators[i], self._seen(X, i))
 
-    def _mean_answers(self, X):
+    def _mean_answers(self, X: Any) -> np.ndarray:
         """The vote of all students, (n_rows, n_outputs)."""
         return self._calibration.mean(lambda i: self._ask(self.estimators_, i, X))
 
-    def _final_input(self, X):
+    def _final_input(self, X: Any) -> np.ndarray:
         """What the final estimator sees."""
         check_is_fitted(self, "final_estimator_")
         X = self._checked(X)
         probas = self._calibration.apply(lambda i: self._ask(self._answering, i, X))
         return as_columns(probas)
 
-    def transform(self, X):
+    def transform(self, X: Any) -> np.ndarray:
         """Predict what each student answers.
 
         The final estimator sees probabilities calibrated.
@@ -525,7 +540,7 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
             [self._student_answers(X, i) for i in range(len(self.estimators_))]
         )
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Get the names of the columns of `transform`.
 
         Parameters
@@ -546,7 +561,7 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
         return np.asarray(names, dtype=object)
 
     @available_if(final_has("predict"))
-    def predict(self, X, **predict_params):
+    def predict(self, X: Any, **predict_params: Any) -> np.ndarray:
         """Predict labels or numbers.
 
         Parameters
@@ -579,12 +594,12 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
 
     # tags, routing, representation
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []  # answers are float64
         return tags
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRouter:
         """Get the metadata routing of this object.
 
         Returns
@@ -619,7 +634,7 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
         )
         return router
 
-    def _sk_visual_block_(self):
+    def _sk_visual_block_(self) -> VisualBlock:
         names, estimators = zip(*self.estimators)
         members = VisualBlock("parallel", estimators, names=names, dash_wrapped=False)
         if self.combine != "stack":
@@ -629,7 +644,7 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
         )
         return VisualBlock("serial", (members, combination), dash_wrapped=False)
 
-    def _html_repr(self):
+    def _html_repr(self) -> str:
         """The diagram of scikit-learn; of a fitted one also who learned what."""
         diagram = super()._html_repr()
         if not hasattr(self, "transfer_matrix_"):
@@ -640,7 +655,9 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
         )
 
 
-def _check_weights_of_sites(sample_weight, ownership, members):
+def _check_weights_of_sites(
+    sample_weight: np.ndarray | None, ownership: Sites, members: list[Member]
+) -> None:
     """Raise if all that a member owns has no weight."""
     if sample_weight is None:
         return
@@ -652,5 +669,5 @@ def _check_weights_of_sites(sample_weight, ownership, members):
             )
 
 
-def _silent(message):
+def _silent(message: str) -> None:
     """Say nothing."""

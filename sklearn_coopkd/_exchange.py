@@ -38,6 +38,7 @@ from sklearn_coopkd._deficiency import clearly_better, deficient_rows
 from sklearn_coopkd._fitting import (
     MAX_SEED,
     Fitted,
+    Member,
     MemberFailure,
     fit_and_answer,
     make_member,
@@ -45,6 +46,7 @@ from sklearn_coopkd._fitting import (
 from sklearn_coopkd._folds import place_folds
 from sklearn_coopkd._lessons import (
     Lesson,
+    Samples,
     distinct,
     hands_over_rows,
     join,
@@ -63,6 +65,9 @@ from sklearn_coopkd._transport import (
     check_task,
 )
 from sklearn_coopkd.generators import QuintessentialGenerator
+
+# rows, labels or numbers, the task, weights: what members are fitted with
+Data = tuple[Any, np.ndarray, Task, np.ndarray | None]
 
 
 def make_lessons(
@@ -224,7 +229,14 @@ def make_lessons(
     return _collected(made, sources, data, ids, deficient, handed_over)
 
 
-def _collected(made, sources, data, ids, deficient, handed_over) -> Lessons:
+def _collected(
+    made: list[Samples],
+    sources: list[np.ndarray],
+    data: Data,
+    ids: np.ndarray,
+    deficient: int,
+    handed_over: bool,
+) -> Lessons:
     """What several teachers made, without copies of the owner's rows."""
     X, y, task, weight = data
     known = seen_keys(X, None)
@@ -341,7 +353,9 @@ def learn(
     return _fitted(member, data, np.arange(len(y)), [], lesson).model
 
 
-def _checked(X, y, sample_weight, of_numbers):
+def _checked(
+    X: Any, y: Any, sample_weight: Any, of_numbers: bool
+) -> tuple[Any, np.ndarray, np.ndarray | None]:
     """The owner's rows, labels and weights; see the errors of `make_lessons`."""
     X = as_table(X)
     if of_numbers:
@@ -365,7 +379,7 @@ def _checked(X, y, sample_weight, of_numbers):
     return X, y, sample_weight
 
 
-def _predict_numbers(**models):
+def _predict_numbers(**models: Any) -> bool:
     """Whether all models are regressors; raises ValueError unless all are of a kind."""
     of_numbers = [predicts_numbers(model) for model in models.values()]
     for role, model in models.items():
@@ -378,7 +392,7 @@ def _predict_numbers(**models):
     return all(of_numbers)
 
 
-def _check_labels(model, role, y):
+def _check_labels(model: Any, role: str, y: np.ndarray) -> None:
     """Raise unless the classes of a model are labels such as y."""
     # of a meta-estimator that is not fitted, the property raises
     if _is_fitted(model) and hasattr(model, "classes_"):
@@ -431,7 +445,7 @@ def _source_ids(X: Any) -> np.ndarray:
 
 
 def _answering(
-    model, role, data, fold, taught, seed
+    model: Any, role: str, data: Data, fold: np.ndarray, taught: _Taught, seed: int
 ) -> list[tuple[np.ndarray, Fitted]]:
     """Parts of the rows, each with a model that may be asked about them."""
     _, y, _, weight = data
@@ -448,7 +462,13 @@ def _answering(
     return found
 
 
-def _fitted(member, data, rows, asked, lesson) -> Fitted:
+def _fitted(
+    member: Member,
+    data: Data,
+    rows: np.ndarray,
+    asked: list[np.ndarray],
+    lesson: Lesson | None,
+) -> Fitted:
     fitted = fit_and_answer(member, data, rows, asked, lesson)
     if isinstance(fitted, MemberFailure):
         fitted.error.add_note(f"Raised by the {fitted.name}.")
@@ -456,7 +476,7 @@ def _fitted(member, data, rows, asked, lesson) -> Fitted:
     return fitted
 
 
-def _is_fitted(estimator) -> bool:
+def _is_fitted(estimator: Any) -> bool:
     try:
         check_is_fitted(estimator)
     except NotFittedError:

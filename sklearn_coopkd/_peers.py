@@ -29,7 +29,9 @@ def _candidates(deficient: np.ndarray, qualified: np.ndarray) -> np.ndarray:
 class AllPeers(BaseEstimator):
     """Every qualified peer teaches the row, as in the paper."""
 
-    def select(self, deficient, qualified, confidence):
+    def select(
+        self, deficient: np.ndarray, qualified: np.ndarray, confidence: np.ndarray
+    ) -> np.ndarray:
         """Assign teachers; see the module's documentation for the shapes."""
         return _candidates(deficient, qualified)
 
@@ -40,7 +42,9 @@ class BestPeer(BaseEstimator):
     Of equally sure ones the first.
     """
 
-    def select(self, deficient, qualified, confidence):
+    def select(
+        self, deficient: np.ndarray, qualified: np.ndarray, confidence: np.ndarray
+    ) -> np.ndarray:
         """Assign teachers; see the module's documentation for the shapes."""
         assigned = _candidates(deficient, qualified)
         offers = np.where(assigned, confidence[:, None], -np.inf)

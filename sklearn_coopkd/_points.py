@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import StandardScaler
@@ -13,7 +15,7 @@ from sklearn_coopkd._columns import CATEGORY, FIXED
 MAX_LEVELS = 50
 
 
-def as_points(codec, Z_real, Z):
+def as_points(codec: Any, Z_real: Any, Z: Any) -> Any:
     """Rows as points: numbers in standard deviations, 1 between two categories.
 
     Parameters
@@ -46,7 +48,7 @@ def as_points(codec, Z_real, Z):
     return np.hstack(parts) if parts else np.zeros((len(Z), 1))
 
 
-def _one_hot(column, values, counts):
+def _one_hot(column: np.ndarray, values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Categories as points that are 1 apart; unknown and missing ones are 0."""
     if not len(values):
         return np.zeros((len(column), 0))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 from sklearn.base import RegressorMixin, is_regressor
 from sklearn.model_selection import KFold
 
@@ -121,7 +125,7 @@ class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
     n_features_in_ : int
         Number of columns seen in `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if they are all texts.
 
     n_iter_ : int
@@ -193,27 +197,27 @@ class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
 
     def __init__(
         self,
-        estimators,
-        final_estimator=None,
+        estimators: list[tuple[str, Any]],
+        final_estimator: Any = None,
         *,
-        combine="stack",
-        deficiency="auto",
-        peer_selection="auto",
-        generator=None,
-        soft_targets="auto",
-        pseudo_weight=1.0,
-        max_pseudo=None,
-        max_iter="auto",
-        tol=0.0,
-        scoring="neg_root_mean_squared_error",
-        validation="cross-fit",
-        cv=None,
-        views=None,
-        on_failure="raise",
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
+        combine: str = "stack",
+        deficiency: str = "auto",
+        peer_selection: Any = "auto",
+        generator: Any = None,
+        soft_targets: bool | str = "auto",
+        pseudo_weight: float = 1.0,
+        max_pseudo: float | None = None,
+        max_iter: int | str = "auto",
+        tol: float = 0.0,
+        scoring: str | Callable[..., float] = "neg_root_mean_squared_error",
+        validation: str | float | None = "cross-fit",
+        cv: Any = None,
+        views: dict[str, Any] | None = None,
+        on_failure: str = "raise",
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int | bool = 0,
+    ) -> None:
         super().__init__(estimators=estimators)
         self.final_estimator = final_estimator
         self.combine = combine
@@ -245,7 +249,7 @@ class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
 
     # what y is
 
-    def _validate_y(self, X, y):
+    def _validate_y(self, X: Any, y: Any) -> np.ndarray:
         """Numbers as a 1-D array of floats."""
         y = as_numbers(y, warn=True)
         if len(y) != n_rows(X):
@@ -255,21 +259,21 @@ class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
             )
         return y
 
-    def _task(self):
+    def _task(self) -> Regression:
         return Regression()
 
     # predict
 
-    def _answers_of(self, model, X):
+    def _answers_of(self, model: Any, X: Any) -> np.ndarray:
         return numbers(model, X)
 
-    def _student_answers(self, X, i):
+    def _student_answers(self, X: Any, i: int) -> np.ndarray:
         """Predictions of student i, (n_rows, 1)."""
         return self._ask(self.estimators_, i, X)
 
-    def _suffixes(self):
+    def _suffixes(self) -> list[str]:
         """Of the columns of one member in `transform`."""
         return [""]
 
-    def _vote(self, X):
+    def _vote(self, X: Any) -> np.ndarray:
         return self._mean_answers(X)[:, 0]

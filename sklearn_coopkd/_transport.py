@@ -397,7 +397,7 @@ def check_parts(lessons: Lessons, name: str = "the lessons") -> None:
         raise ValueError(f"In {name}, {problem}.")
 
 
-def _problem_of(lessons):
+def _problem_of(lessons: Lessons) -> str | None:
     """What is wrong with the parts of lessons; None if nothing is."""
     n, y, weight = len(lessons.y), lessons.y, lessons.weight
     if lessons.task not in ("classification", "regression"):

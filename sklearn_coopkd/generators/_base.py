@@ -38,8 +38,8 @@ class GeneratedSamples:
 
     report : dict
         Numbers that the generator wants to report. Where several calls are reported
-        as one (in `CooperativeDistiller.history_`), keys that begin with "mean_" are
-        averaged over the successful samples, all others are added.
+        as one (in `CooperativeDistiller.history_`), keys that begin with ``"mean_"``
+        are averaged over the successful samples, all others are added.
     """
 
     X_pseudo: Any
@@ -48,7 +48,9 @@ class GeneratedSamples:
     report: dict[str, float] = field(default_factory=dict)
 
 
-def check_call(X: Any, y: Any, X_pool: Any, y_pool: Any):
+def check_call(
+    X: Any, y: Any, X_pool: Any, y_pool: Any
+) -> tuple[Any, np.ndarray, Any, np.ndarray]:
     """Validate the four arguments of `generate`.
 
     Parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -74,7 +75,7 @@ class InterpolationGenerator(BaseEstimator):
     True
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: dict[str, list[Any]] = {
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "max_pool": [Interval(Integral, 1, None, closed="left")],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
@@ -83,17 +84,26 @@ class InterpolationGenerator(BaseEstimator):
 
     def __init__(
         self,
-        n_neighbors=5,
-        max_pool=2000,
-        categorical_features="from_dtype",
-        immutable_features=None,
-    ):
+        n_neighbors: int = 5,
+        max_pool: int = 2000,
+        categorical_features: Any = "from_dtype",
+        immutable_features: Any = None,
+    ) -> None:
         self.n_neighbors = n_neighbors
         self.max_pool = max_pool
         self.categorical_features = categorical_features
         self.immutable_features = immutable_features
 
-    def generate(self, teacher, X, y, X_pool, y_pool, *, random_state=None):
+    def generate(
+        self,
+        teacher: Any,
+        X: Any,
+        y: Any,
+        X_pool: Any,
+        y_pool: Any,
+        *,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> GeneratedSamples:
         """Make one pseudo-sample for each row of X.
 
         Parameters
@@ -146,10 +156,12 @@ class InterpolationGenerator(BaseEstimator):
             X_pseudo=concat_rows([part.X_pseudo for part in parts]),
             success=np.concatenate([part.success for part in parts]),
             proba=np.concatenate([part.proba for part in parts]),
-            report=join_reports((p.report, p.report["n_success"]) for p in parts),
+            report=join_reports((p.report, int(p.report["n_success"])) for p in parts),
         )
 
-    def _generate_block(self, anchors, X, y, seed):
+    def _generate_block(
+        self, anchors: Anchors, X: Any, y: np.ndarray, seed: bytes
+    ) -> GeneratedSamples:
         decoder = Decoder(anchors.codec, X)
         rows = Neighborhood(anchors, decoder.Z, y)
         near, distance = rows.nearest(np.arange(len(y)), self.n_neighbors)
@@ -183,7 +195,7 @@ class InterpolationGenerator(BaseEstimator):
         )
 
 
-def _uniform(keys, seed):
+def _uniform(keys: list[bytes], seed: bytes) -> np.ndarray:
     """Two numbers in [0, 1) for each key, always the same for the same seed."""
     words = [blake2b(key, digest_size=16, key=seed).digest() for key in keys]
     drawn = np.frombuffer(b"".join(words), dtype="<u8").reshape(-1, 2)

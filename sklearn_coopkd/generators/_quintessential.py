@@ -13,6 +13,7 @@ candidates come from.
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -126,7 +127,7 @@ class QuintessentialGenerator(BaseEstimator):
     (True, True)
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: dict[str, list[Any]] = {
         "alpha": [Interval(Real, 0, 1, closed="right")],
         "method": [StrOptions({"segment", "swap"})],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
@@ -138,14 +139,14 @@ class QuintessentialGenerator(BaseEstimator):
 
     def __init__(
         self,
-        alpha=0.1,
-        method="segment",
-        n_neighbors=5,
-        max_pool=2000,
-        categorical_features="from_dtype",
-        immutable_features=None,
-        bounds=None,
-    ):
+        alpha: float = 0.1,
+        method: str = "segment",
+        n_neighbors: int = 5,
+        max_pool: int = 2000,
+        categorical_features: Any = "from_dtype",
+        immutable_features: Any = None,
+        bounds: dict[Any, tuple[float, float]] | None = None,
+    ) -> None:
         self.alpha = alpha
         self.method = method
         self.n_neighbors = n_neighbors
@@ -154,7 +155,16 @@ class QuintessentialGenerator(BaseEstimator):
         self.immutable_features = immutable_features
         self.bounds = bounds
 
-    def generate(self, teacher, X, y, X_pool, y_pool, *, random_state=None):
+    def generate(
+        self,
+        teacher: Any,
+        X: Any,
+        y: Any,
+        X_pool: Any,
+        y_pool: Any,
+        *,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> GeneratedSamples:
         """Make one pseudo-sample for each row of X.
 
         Parameters
@@ -209,7 +219,15 @@ class QuintessentialGenerator(BaseEstimator):
             teacher, X, y, X_pool, y_pool, check_random_state(random_state)
         )
 
-    def _generate(self, teacher, X, y, X_pool, y_pool, rng):
+    def _generate(
+        self,
+        teacher: Any,
+        X: Any,
+        y: np.ndarray,
+        X_pool: Any,
+        y_pool: np.ndarray,
+        rng: np.random.RandomState,
+    ) -> GeneratedSamples:
         """Compute `generate` for validated input."""
         of_numbers = predicts_numbers(teacher)
         classes, pool_classes = (y, y_pool)
@@ -231,7 +249,7 @@ class QuintessentialGenerator(BaseEstimator):
             per_anchor = max(width, per_anchor)
         step = max(1, MAX_SEARCH_CELLS // (self.n_neighbors * width * per_anchor))
         parts = []
-        distinct: set[tuple] = set()
+        distinct: set[tuple[Any, ...]] = set()
         for rows in np.split(np.arange(len(y)), range(step, len(y), step)):
             made, Z = self._generate_block(
                 asked, anchors, take_rows(X, rows), y[rows], classes[rows]
@@ -242,7 +260,14 @@ class QuintessentialGenerator(BaseEstimator):
         made.report["n_duplicates"] = made.report["n_success"] - len(distinct)
         return made
 
-    def _generate_block(self, asked, anchors, X, y, classes):
+    def _generate_block(
+        self,
+        asked: AskedClassifier | AskedRegressor,
+        anchors: Anchors,
+        X: Any,
+        y: np.ndarray,
+        classes: np.ndarray,
+    ) -> tuple[GeneratedSamples, Any]:
         """The samples of some sources, and the successes, encoded."""
         decoder = Decoder(anchors.codec, X)
         rows = Neighborhood(anchors, decoder.Z, classes)
@@ -288,17 +313,17 @@ class QuintessentialGenerator(BaseEstimator):
         return made, Z[np.flatnonzero(success)]
 
 
-def _joined(parts):
+def _joined(parts: list[GeneratedSamples]) -> GeneratedSamples:
     """The samples of several blocks as one."""
     return GeneratedSamples(
         X_pseudo=concat_rows([part.X_pseudo for part in parts]),
         success=np.concatenate([part.success for part in parts]),
         proba=np.concatenate([part.proba for part in parts]),
-        report=join_reports((p.report, p.report["n_success"]) for p in parts),
+        report=join_reports((p.report, int(p.report["n_success"])) for p in parts),
     )
 
 
-def _bounds(X, bounds, codec):
+def _bounds(X: Any, bounds: dict[Any, Any] | None, codec: TableCodec) -> np.ndarray:
     """Least and largest value of each column, infinite where none is given."""
     limits = np.tile([[-np.inf], [np.inf]], (1, X.shape[1]))
     for column, pair in (bounds or {}).items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sklearn.base import BaseEstimator
 
@@ -26,7 +28,16 @@ class RawGenerator(BaseEstimator):
 
     hands_over_rows = True
 
-    def generate(self, teacher, X, y, X_pool, y_pool, *, random_state=None):
+    def generate(
+        self,
+        teacher: Any,
+        X: Any,
+        y: Any,
+        X_pool: Any,
+        y_pool: Any,
+        *,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> GeneratedSamples:
         """Return the rows of X.
 
         Parameters

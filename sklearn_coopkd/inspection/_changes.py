@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 
@@ -10,7 +13,9 @@ from sklearn_coopkd._containers import column_names, take_rows
 from sklearn_coopkd.inspection._fitted import distiller_in, find_lesson, rows_of
 
 
-def lesson_changes(estimator, X, *, student=None, teacher=None):
+def lesson_changes(
+    estimator: Any, X: Any, *, student: str | None = None, teacher: str | None = None
+) -> Any:
     """List the cells in which the samples of a lesson differ from their source rows.
 
     Parameters
@@ -79,7 +84,9 @@ def lesson_changes(estimator, X, *, student=None, teacher=None):
     source = kept.source[position]
     before, after = take_rows(X, source), take_rows(kept.X, position)
     names = column_names(X)
-    cells: list[tuple] = []  # (row of the lesson, column, before, after)
+    cells: list[
+        tuple[int, int, Any, Any]
+    ] = []  # (row of the lesson, column, before, after)
     for j, (old, new) in enumerate(_cells(before, after)):
         changed = np.flatnonzero(_differ(old, new)).tolist()
         cells += [(k, j, _plain(old[k]), _plain(new[k])) for k in changed]
@@ -100,7 +107,7 @@ def lesson_changes(estimator, X, *, student=None, teacher=None):
     return changes.infer_objects()
 
 
-def _cells(before, after):
+def _cells(before: Any, after: Any) -> Iterator[tuple[Any, Any]]:
     """Pairs of columns of two tables, as sequences of cells."""
     if sparse.issparse(before):
         before, after = before.tocsc(), after.tocsc()
@@ -111,7 +118,7 @@ def _cells(before, after):
         yield cells_of(old), cells_of(new)
 
 
-def _differ(old, new):
+def _differ(old: Any, new: Any) -> np.ndarray:
     """Mask of the cells that are not the same; two missing ones are."""
     import pandas as pd
 
@@ -122,6 +129,6 @@ def _differ(old, new):
     return ((old != new) & ~(old.isna() & new.isna())).to_numpy()
 
 
-def _plain(cell):
+def _plain(cell: Any) -> Any:
     """A cell as Python has it."""
     return cell.item() if isinstance(cell, np.generic) else cell

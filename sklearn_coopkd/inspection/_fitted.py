@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sklearn.pipeline import Pipeline
+from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_coopkd._containers import as_table, n_rows
 from sklearn_coopkd._distiller import BaseDistiller
 
 
-def distiller_in(estimator):
+def distiller_in(estimator: Any) -> BaseDistiller:
     """The fitted distiller itself, or the one that a pipeline ends in.
 
     Raises
@@ -31,7 +34,7 @@ def distiller_in(estimator):
     return found
 
 
-def rows_of(estimator, X):
+def rows_of(estimator: Any, X: Any) -> Any:
     """The rows as the distiller in `estimator` was fitted with them.
 
     Raises
@@ -55,13 +58,13 @@ def rows_of(estimator, X):
     return X
 
 
-def member_names(distiller):
+def member_names(distiller: BaseDistiller) -> list[str]:
     """Names of the members that were fitted, in the order of `estimators_`."""
     members = distiller.named_estimators_.items()
     return [name for name, member in members if not isinstance(member, str)]
 
 
-def check_member(distiller, name, parameter):
+def check_member(distiller: BaseDistiller, name: str, parameter: str) -> None:
     """Raise unless a member of this name was fitted."""
     names = member_names(distiller)
     if name not in names:
@@ -71,7 +74,9 @@ def check_member(distiller, name, parameter):
         )
 
 
-def find_lesson(distiller, student=None, teacher=None):
+def find_lesson(
+    distiller: BaseDistiller, student: str | None = None, teacher: str | None = None
+) -> tuple[str, str, Bunch, np.ndarray]:
     """The lesson of a teacher for a student: the largest one of those asked for.
 
     Parameters

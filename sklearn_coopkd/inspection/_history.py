@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any, Self
 
 import numpy as np
 
@@ -57,12 +58,16 @@ class HistoryDisplay:
     <...HistoryDisplay object at ...>
     """
 
-    def __init__(self, history, *, score_name="score"):
+    def __init__(
+        self, history: list[dict[str, Any]], *, score_name: str = "score"
+    ) -> None:
         self.history = history
         self.score_name = score_name
 
     @classmethod
-    def from_estimator(cls, estimator, *, max_columns=4, ax=None):
+    def from_estimator(
+        cls, estimator: Any, *, max_columns: int = 4, ax: Any = None
+    ) -> Self:
         """Draw the scores of a fitted distiller's students.
 
         Parameters
@@ -98,7 +103,7 @@ class HistoryDisplay:
             max_columns=max_columns, ax=ax
         )
 
-    def plot(self, *, max_columns=4, ax=None):
+    def plot(self, *, max_columns: int = 4, ax: Any = None) -> Self:
         """Draw the scores.
 
         Parameters
@@ -176,7 +181,7 @@ class HistoryDisplay:
         self.figure_ = figure
         return self
 
-    def _draw(self, panel, records):
+    def _draw(self, panel: Any, records: list[dict[str, Any]]) -> None:
         """One student: a line through what it kept, crosses at what it did not."""
         level = records[0]["score_before"]
         kept = [(0, level)]
@@ -199,7 +204,7 @@ class HistoryDisplay:
         panel.plot(*zip(*kept), "o-", color=KEPT, markersize=5)
         panel.margins(y=0.15)
 
-    def _add_legend(self, place):
+    def _add_legend(self, place: Any) -> None:
         """What line and cross mean; only what is there."""
         from matplotlib.lines import Line2D
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any, Self
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import is_classifier
@@ -103,17 +106,17 @@ class LessonDisplay:
     def __init__(
         self,
         *,
-        rows,
-        y,
-        sources,
-        samples,
-        y_samples,
-        answers,
-        student,
-        teacher,
-        axis_names,
-        classes=None,
-    ):
+        rows: np.ndarray,
+        y: np.ndarray,
+        sources: np.ndarray,
+        samples: np.ndarray,
+        y_samples: np.ndarray,
+        answers: np.ndarray,
+        student: str,
+        teacher: str,
+        axis_names: list[str],
+        classes: np.ndarray | None = None,
+    ) -> None:
         self.rows, self.y = rows, y
         self.sources, self.samples, self.y_samples = sources, samples, y_samples
         self.answers = answers
@@ -124,16 +127,16 @@ class LessonDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: Any,
+        X: Any,
+        y: Any,
         *,
-        student=None,
-        teacher=None,
-        features=None,
-        max_samples=40,
-        ax=None,
-    ):
+        student: str | None = None,
+        teacher: str | None = None,
+        features: Any = None,
+        max_samples: int = 40,
+        ax: Any = None,
+    ) -> Self:
         """Draw a lesson of a fitted distiller.
 
         Parameters
@@ -206,7 +209,7 @@ class LessonDisplay:
         )
         return display.plot(max_samples=max_samples, ax=ax)
 
-    def plot(self, *, max_samples=40, ax=None):
+    def plot(self, *, max_samples: int = 40, ax: Any = None) -> Self:
         """Draw the lesson.
 
         Parameters
@@ -258,7 +261,7 @@ class LessonDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    def _draw_region(self, ax, colors, drawn):
+    def _draw_region(self, ax: Any, colors: _Colors, drawn: np.ndarray) -> None:
         """The background: what the teacher says around each point of the picture.
 
         The picture is as large as what is drawn of the lesson, not as all rows.
@@ -280,7 +283,7 @@ class LessonDisplay:
         ax.imshow(said, origin="lower", extent=box, aspect="auto", alpha=0.22, zorder=0)
         ax.set(xlim=box[:2], ylim=box[2:])
 
-    def _add_legend(self, ax, colors):
+    def _add_legend(self, ax: Any, colors: _Colors) -> None:
         from matplotlib.lines import Line2D
 
         style = {"linestyle": "", "color": "0.15"}
@@ -302,7 +305,7 @@ class LessonDisplay:
 class _Colors:
     """A colour for each label or number."""
 
-    def __init__(self, classes, values):
+    def __init__(self, classes: np.ndarray | None, values: np.ndarray) -> None:
         import matplotlib as mpl
 
         self.classes = classes
@@ -316,26 +319,28 @@ class _Colors:
         else:
             self.table = mpl.colormaps["viridis"](np.linspace(0, 1, len(classes)))
 
-    def __call__(self, values):
+    def __call__(self, values: np.ndarray) -> np.ndarray:
         if self.classes is None:
             return self.scale.to_rgba(np.asarray(values, dtype=float))
         return self.table[np.searchsorted(self.classes, values)]
 
-    def named(self):
+    def named(self) -> Iterable[tuple[str, np.ndarray]]:
         """Labels and their colours, for a legend; not of very many."""
         if self.classes is None or len(self.classes) > 2 * len(PALETTE):
             return []
         return zip(map(str, self.classes), self.table)
 
 
-def _evenly(n, at_most):
+def _evenly(n: int, at_most: int) -> np.ndarray:
     """Positions of at most so many of n things, evenly spaced."""
     if n <= at_most:
         return np.arange(n)
     return np.linspace(0, n - 1, at_most).round().astype(np.intp)
 
 
-def _component_places(codec, rows, sources, made, features):
+def _component_places(
+    codec: TableCodec, rows: Any, sources: Any, made: Any, features: Any
+) -> tuple[list[np.ndarray], list[str]]:
     """Places of three tables along the first two principal components of the rows."""
     Z = codec.encode(rows)
     tables = [
@@ -355,7 +360,9 @@ def _component_places(codec, rows, sources, made, features):
     return places, names
 
 
-def _column_places(codec, rows, sources, made, features):
+def _column_places(
+    codec: TableCodec, rows: Any, sources: Any, made: Any, features: Any
+) -> tuple[list[np.ndarray], list[str]]:
     """Places of three tables by two of their columns."""
     masks = [resolve_columns(rows, f, "features") for f in np.ravel(features)]
     positions = [np.flatnonzero(mask) for mask in masks]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 import numpy as np
 
 from sklearn_coopkd._compat import check_matplotlib_support
@@ -55,21 +57,23 @@ class TransferDisplay:
     <...TransferDisplay object at ...>
     """
 
-    def __init__(self, transfer_matrix, *, display_labels):
+    def __init__(
+        self, transfer_matrix: np.ndarray, *, display_labels: list[str]
+    ) -> None:
         self.transfer_matrix = transfer_matrix
         self.display_labels = display_labels
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
+        estimator: Any,
         *,
-        include_values=True,
-        cmap="Blues",
-        colorbar=True,
-        im_kw=None,
-        ax=None,
-    ):
+        include_values: bool = True,
+        cmap: Any = "Blues",
+        colorbar: bool = True,
+        im_kw: dict[str, Any] | None = None,
+        ax: Any = None,
+    ) -> Self:
         """Draw who taught whom in a fitted distiller.
 
         Parameters
@@ -117,8 +121,14 @@ class TransferDisplay:
         )
 
     def plot(
-        self, *, include_values=True, cmap="Blues", colorbar=True, im_kw=None, ax=None
-    ):
+        self,
+        *,
+        include_values: bool = True,
+        cmap: Any = "Blues",
+        colorbar: bool = True,
+        im_kw: dict[str, Any] | None = None,
+        ax: Any = None,
+    ) -> Self:
         """Draw the heat map.
 
         Parameters
