@@ -430,6 +430,7 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
         self.estimators_ = result.students
         self.initial_estimators_ = result.initial
         self._answering = result.answering
+        self._answering_names = result.answering_names
         fitted = dict(zip(result.names, result.students))
         self.named_estimators_ = Bunch(
             **{name: fitted.get(name, "drop") for name in names}
@@ -506,8 +507,14 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
         return copy_table(X) if columns is None else take_columns(X, columns)
 
     def _ask(self, estimators: list[Any], i: int, X: Any) -> np.ndarray:
-        """Answers (n_rows, n_outputs) of model i."""
-        return self._answers_of(estimators[i], self._seen(X, i))
+        """Answers (n_rows, n_outputs) of model i; an error names the member."""
+        try:
+            answers = self._answers_of(estimators[i], self._seen(X, i))
+            self._task().check_answers(estimators[i], answers)
+        except Exception as error:
+            error.add_note(f"Raised by the member {self._answering_names[i]!r}.")
+            raise
+        return answers
 
     def _mean_answers(self, X: Any) -> np.ndarray:
         """The vote of all students, (n_rows, n_outputs)."""

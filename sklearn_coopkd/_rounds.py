@@ -67,6 +67,7 @@ class RoundsResult:
     # have changed, as they were; without a gate of members before teaching alone
     responses: np.ndarray
     answering: list[Any]  # the models that gave `responses`
+    answering_names: list[str]  # the members that they are, or were
     columns: list[np.ndarray | None]  # mask of the columns each one sees; None: all
 
 
@@ -515,12 +516,13 @@ class _Loop:
         if self.problem.scorer.asks_for_answers:
             calibrated_scores = mean_scores(self.problem, judged, models, calibrators)
         lessons = [fitted.lesson for fitted in final]
+        names = [member.name for member in self.members]
         transfer = np.zeros((len(self.members), len(self.members)), dtype=np.int64)
         for j, lesson in enumerate(lessons):
             if lesson is not None:
                 np.add.at(transfer[:, j], lesson.teacher, 1)
         return RoundsResult(
-            names=[member.name for member in self.members],
+            names=names,
             students=[fitted.model for fitted in final],
             initial=[fitted.model for fitted in self.models.full[0][root]],
             lessons=lessons,
@@ -535,6 +537,7 @@ class _Loop:
             response_rows=rows,
             responses=responses,
             answering=[fitted.model for fitted in answering],
+            answering_names=[*names, *(names[j] for j in also_before)],
             columns=[fitted.columns for fitted in answering],
         )
 

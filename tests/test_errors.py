@@ -184,3 +184,31 @@ def test_answers_that_are_no_numbers():
     with pytest.warns(FitFailedWarning, match="'odd'"):
         distiller = CooperativeDistiller(members, on_failure="warn").fit(X, Y)
     assert len(distiller.estimators_) == 1
+
+
+class GivesUp(GaussianNB):
+    """Knows nothing of rows with a cell above 100: NaN, or an error."""
+
+    def __init__(self, raises=False):
+        super().__init__()
+        self.raises = raises
+
+    def predict_proba(self, X):
+        proba = super().predict_proba(X)
+        if self.raises and (X > 100).any():
+            raise RuntimeError("too large")
+        proba[(X > 100).any(axis=1)] = np.nan
+        return proba
+
+
+@pytest.mark.parametrize(
+    ("raises", "error"), [(False, ValueError), (True, RuntimeError)]
+)
+@pytest.mark.parametrize("combine", ["stack", "vote"])
+def test_what_a_member_does_in_predict_names_it(raises, error, combine):
+    members = [("sure", GaussianNB()), ("moody", GivesUp(raises))]
+    fitted = CooperativeDistiller(members, combine=combine, random_state=0).fit(X, Y)
+    assert np.isfinite(fitted.predict_proba(X)).all()
+    with pytest.raises(error) as raised:
+        fitted.predict(X + 1000)
+    assert raised.value.__notes__ == ["Raised by the member 'moody'."]

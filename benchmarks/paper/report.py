@@ -389,6 +389,15 @@ def overlap_table(results):
 
 # --- figures --------------------------------------------------------------------------
 
+TITLES = {
+    "cars": "two car lists,\nown columns",
+    "heart": "three hospitals,\ntested on a fourth",
+    "german": "one population\nin three parts",
+    "semi": "sites that each\nlack a class",
+    "fashion": "the same,\nFashion-MNIST",
+    "overlap": "columns that\noverlap in part",
+}
+
 
 def draw(records, folder):
     """Write `paper_gains.png` and `paper_overlap.png`."""
@@ -411,11 +420,11 @@ def draw(records, folder):
                 axis.plot(gains, [position] * len(gains), ".", color="#bbbbbb")
                 axis.plot(np.mean(gains), position, "o", color=color)
         axis.axvline(0, color="black", linewidth=0.8)
-        axis.set_title(name)
-        axis.set_xlabel("points")
+        axis.set_title(TITLES.get(name, name), fontsize="medium")
+        axis.set_xlabel("points of accuracy")
     axes[0, 0].set_yticks(range(len(methods)), methods)
     axes[0, 0].invert_yaxis()
-    figure.suptitle("Gain of the mean student in accuracy; grey: case and learner")
+    figure.suptitle("Gain of the mean student in accuracy (grey: case and learner)")
     figure.tight_layout()
     figure.savefig(folder / "paper_gains.png", dpi=150)
     if results.units("overlap"):
