@@ -190,6 +190,21 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
             If a parameter, y or the folds cannot be used; the message names
             the parameter and the way out.
         """
+        before = dict(vars(self))
+        try:
+            return self._fit(X, y, sample_weight, sites, fit_params)
+        except BaseException:  # an interrupt, too: nothing stays that is half done
+            _restore(self, before)
+            raise
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        sites: Any,
+        fit_params: dict[str, Any],
+    ) -> Self:
         names, all_estimators = self._validate_estimators()
         self._validate_objects()
         if hasattr(self, "final_estimator_"):  # of an earlier fit
@@ -291,7 +306,7 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
                 f"The member {failure.name!r} could not be fitted and is left out: "
                 f"{type(failure.error).__name__}: {failure.error}",
                 FitFailedWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         self._store(result, names, X, y)
         combining = progress.begin("combining")
@@ -674,6 +689,14 @@ def _check_weights_of_sites(
                 "`sample_weight` must have at least one non-zero value at each site; "
                 f"got only zeros for the rows of {member.name!r}. Leave these rows out."
             )
+
+
+def _restore(distiller: BaseDistiller, before: dict[str, Any]) -> None:
+    """Make attributes what they were before a fit that failed."""
+    for name in set(vars(distiller)) - set(before):
+        if "callback" not in name:  # these still have to be told of the end
+            delattr(distiller, name)
+    vars(distiller).update(before)
 
 
 def _silent(message: str) -> None:

@@ -1,6 +1,5 @@
 """Regressors that teach each other: what differs from classes."""
 
-
 import numpy as np
 import pandas as pd
 import polars as pl
