@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 from sphinx_gallery.sorting import ExplicitOrder
@@ -70,7 +71,7 @@ sphinx_gallery_conf = {
     "capture_repr": ("_repr_html_",),
 }
 # an example with a warning is a defect
-warnings.filterwarnings("error", module="sklearn_coopkd")
+warnings.filterwarnings("error", module=r"sklearn|sklearn_coopkd|__main__")
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sklearn_coopkd"
@@ -85,3 +86,12 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
 }
 html_sidebars = {"index": [], "benchmarks": [], "paper": []}
+
+
+def setup(app):
+    """Let links to examples, which code hosts show as files, lead to the gallery."""
+
+    def to_gallery(app, name, source):
+        source[0] = re.sub(r"examples/(plot_\w+)\.py\)", r"gallery/\1.rst)", source[0])
+
+    app.connect("source-read", to_gallery)

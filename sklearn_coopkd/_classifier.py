@@ -431,7 +431,8 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
             return self._of_all_classes(decision)
         X = self._checked(X)
         best = self.estimators_[self.best_index_]
-        return best.decision_function(self._seen(X, self.best_index_))
+        with self._named(self.best_index_):
+            return best.decision_function(self._seen(X, self.best_index_))
 
     def _of_all_classes(self, decision: np.ndarray) -> np.ndarray:
         """Decision values of a final estimator that may have seen some classes only."""

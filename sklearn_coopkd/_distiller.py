@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -61,6 +61,7 @@ from sklearn_coopkd._representation import members_table
 from sklearn_coopkd._rounds import RoundsResult, run_rounds
 from sklearn_coopkd._scoring import make_fold_scorer, routable_scorer
 from sklearn_coopkd._sites import Sites, make_sites, one_table
+from sklearn_coopkd._warning import warn
 from sklearn_coopkd.generators import QuintessentialGenerator
 
 # What "auto" means, on one table and between sites; see docs/benchmarks.md. Between
@@ -302,11 +303,10 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
         )
         result, failures = run_rounds(members, problem, self.n_jobs)
         for failure in failures:
-            warnings.warn(
+            warn(
                 f"The member {failure.name!r} could not be fitted and is left out: "
                 f"{type(failure.error).__name__}: {failure.error}",
                 FitFailedWarning,
-                stacklevel=3,
             )
         self._store(result, names, X, y)
         combining = progress.begin("combining")
@@ -456,6 +456,7 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
         self.transfer_matrix_ = result.transfer
         self.scores_ = result.scores
         self._names = list(result.names)
+        self._n_rows = len(y)
         self._columns_seen = result.columns
         self.pseudo_samples_ = Bunch()
         for name, lesson in zip(result.names, result.lessons):
@@ -523,13 +524,19 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
 
     def _ask(self, estimators: list[Any], i: int, X: Any) -> np.ndarray:
         """Answers (n_rows, n_outputs) of model i; an error names the member."""
-        try:
+        with self._named(i):
             answers = self._answers_of(estimators[i], self._seen(X, i))
             self._task().check_answers(estimators[i], answers)
+        return answers
+
+    @contextmanager
+    def _named(self, i: int) -> Iterator[None]:
+        """An error inside names the member whose model i is, or was."""
+        try:
+            yield
         except Exception as error:
             error.add_note(f"Raised by the member {self._answering_names[i]!r}.")
             raise
-        return answers
 
     def _mean_answers(self, X: Any) -> np.ndarray:
         """The vote of all students, (n_rows, n_outputs)."""
@@ -611,7 +618,8 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
         if self.combine == "best":
             X = self._checked(X)
             best = self.estimators_[self.best_index_]
-            return np.ravel(best.predict(self._seen(X, self.best_index_)))
+            with self._named(self.best_index_):
+                return np.ravel(best.predict(self._seen(X, self.best_index_)))
         return self._vote(self._checked(X))
 
     # tags, routing, representation
@@ -672,8 +680,11 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
         if not hasattr(self, "transfer_matrix_"):
             return diagram
         name = self.scoring if isinstance(self.scoring, str) else "score"
+        # without a gate the scores are those before teaching
+        after = self.scores_ if self.validation is not None else None
         return diagram + members_table(
-            self._names, self.history_, self.scores_, self.transfer_matrix_, name
+            *(self._names, self.history_, self.scores_, after),
+            *(self.transfer_matrix_, name),
         )
 
 
@@ -696,7 +707,7 @@ def _restore(distiller: BaseDistiller, before: dict[str, Any]) -> None:
     for name in set(vars(distiller)) - set(before):
         if "callback" not in name:  # these still have to be told of the end
             delattr(distiller, name)
-    vars(distiller).update(before)
+    distiller.__dict__.update(before)
 
 
 def _silent(message: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +25,7 @@ from sklearn_coopkd._containers import concat_rows, take_columns, take_rows
 from sklearn_coopkd._lessons import Lesson
 from sklearn_coopkd._responses import Responder
 from sklearn_coopkd._tasks import Task
+from sklearn_coopkd._warning import warn
 
 _ENSEMBLES = VotingClassifier, StackingClassifier, VotingRegressor, StackingRegressor
 MAX_SEED = np.iinfo(np.int32).max
@@ -137,11 +137,10 @@ def check_known_classes(members: list[Member], classes: np.ndarray) -> None:
             getattr(member.estimator, "classes_", None) if member.is_frozen else None
         )
         if known is not None and not set(known.tolist()) & set(classes.tolist()):
-            warnings.warn(
+            warn(
                 f"The frozen member {member.name!r} knows none of the labels in `y`; "
                 f"it can teach nobody. Its classes are {known[:5].tolist()}, those of "
-                f"`y` {classes[:5].tolist()}. Fit it with the labels that `y` has.",
-                stacklevel=4,
+                f"`y` {classes[:5].tolist()}. Fit it with the labels that `y` has."
             )
 
 
@@ -237,7 +236,7 @@ def fit_and_answer(member, data, rows, asked, lesson, soft_labels=None):
         if not member.is_frozen and not len(rows) and lesson is None:
             answers = [np.zeros_like(one) for one in answers]  # an answer of nobody
     except Exception as error:
-        return _failure(member.name, error)
+        return failure(member.name, error)
     rows = np.concatenate([np.empty(0, dtype=np.intp), *asked])
     order = np.argsort(rows, kind="stable")
     every = np.concatenate([np.empty((0, task.n_outputs)), *answers])[order]
@@ -250,11 +249,11 @@ def ask(name, responder, task, X):
         answers = responder.answers(X)
         task.check_answers(responder.estimator, answers)
     except Exception as error:
-        return _failure(name, error)
+        return failure(name, error)
     return answers
 
 
-def _failure(name, error):
+def failure(name, error):
     """A member's exception, fit to travel between processes."""
     try:
         pickle.loads(pickle.dumps(error))

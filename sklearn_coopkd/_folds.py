@@ -5,7 +5,6 @@ An *exclusion* is a sorted tuple of folds that nothing may have seen.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
@@ -20,6 +19,7 @@ from sklearn.model_selection import (
 )
 
 from sklearn_coopkd._sites import Sites
+from sklearn_coopkd._warning import warn
 
 Exclusion = tuple[int, ...]
 
@@ -184,11 +184,10 @@ def make_folds(
         return folds
     gates = {child: fold for fold, child in folds.children(()).items()}
     if not any(folds.children(gate) for gate in gates):
-        warnings.warn(
+        warn(
             "`cv` leaves no rows to teach from when two folds are left out, so that "
             "validation='cross-fit' can accept no student. Use at least 3 folds, or "
-            "another `validation`.",
-            stacklevel=4,
+            "another `validation`."
         )
     return replace(folds, gates=gates)
 
@@ -206,12 +205,11 @@ def warn_of_members_without_rows(
         for i, name in learners.items():
             if not sites.owns[i, folds.rows(exclusion)].any():
                 left_out = ", ".join(map(str, exclusion))
-                warnings.warn(
+                warn(
                     f"`cv` leaves the member {name!r} no rows of its own without the "
                     f"folds ({left_out}): there it knows only what others teach it, "
                     "and is judged by that. Use an int, or a splitter that leaves "
-                    "each site rows in every two folds.",
-                    stacklevel=4,
+                    "each site rows in every two folds."
                 )
                 return
 

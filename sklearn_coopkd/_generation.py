@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sklearn_coopkd._containers import concat_rows, take_rows
-from sklearn_coopkd._fitting import Fitted, ask
+from sklearn_coopkd._fitting import Fitted, ask, failure
 from sklearn_coopkd._lessons import Samples, make_samples
 from sklearn_coopkd._problem import Problem
+from sklearn_coopkd._responses import was_asked
 from sklearn_coopkd._soft_labels import LabelPool, LinearLabelPool
 
 # Runs jobs (phase, function, arguments of each call, the member of each) in parallel,
@@ -45,6 +46,7 @@ def generate(
     """Let each teacher make its samples."""
     jobs = [
         (
+            call.name,
             problem.task if problem.soft_targets and not call.asked else None,
             problem.generator,
             call.teacher.responder(problem.task),
@@ -61,13 +63,21 @@ def generate(
     return dict(zip(calls, results))
 
 
-def _make(task, generator, teacher, X, y, X_pool, y_pool, *rest):
-    """Samples; with a task also what their teacher answers about them."""
-    samples = make_samples(generator, teacher, X, y, X_pool, y_pool, *rest)
-    if task is None:
-        return samples
-    target = task.teachers_targets(teacher, samples, y, y_pool)
-    return replace(samples, target=target)
+def _make(name, task, generator, teacher, X, y, X_pool, y_pool, *rest):
+    """Samples; with a task also what their teacher answers about them.
+
+    If the teacher fails, not the generator, its failure.
+    """
+    try:
+        samples = make_samples(generator, teacher, X, y, X_pool, y_pool, *rest)
+        if task is None:
+            return samples
+        target = task.teachers_targets(teacher, samples, y, y_pool)
+        return replace(samples, target=target)
+    except Exception as error:
+        if not was_asked(error):
+            raise
+        return failure(name, error)
 
 
 def ask_about(

@@ -41,6 +41,7 @@ class Progress:
         self.estimator, self.context = estimator, context
         self.name = name
         self.is_stopped = False
+        self._running: list[Progress] = []
 
     def begin(self, name: str, n_parts: int | None = 0) -> Progress:
         """Begin a part of this task, of so many parts itself; None: not known."""
@@ -48,13 +49,22 @@ class Progress:
         if self.context is not None:
             context = self.context.subcontext(name, max_subtasks=n_parts)
             context.call_on_fit_task_begin(estimator=self.estimator)
-        return Progress(self.tell, self.estimator, context, name)
+        part = Progress(self.tell, self.estimator, context, name)
+        self._running.append(part)
+        return part
 
     def end(self, part: Progress) -> None:
         """End a part that was begun."""
+        self._running.remove(part)
         if part.context is not None:
             stop = part.context.call_on_fit_task_end(estimator=self.estimator)
             self.is_stopped = self.is_stopped or stop
+
+    def end_running(self) -> None:
+        """End all parts that were begun and have not ended, inner ones first."""
+        for part in self._running[::-1]:
+            part.end_running()
+            self.end(part)
 
     def finish(self, X: Any, y: Any) -> None:
         """End the whole fit of an estimator that can be asked now."""
@@ -63,8 +73,10 @@ class Progress:
                 estimator=self.estimator, X=X, y=y, reconstruction_attributes={}
             )
 
-    def follow(self, phase: str, owners: Sequence[str], results: Iterable) -> list[Any]:
-        """Collect the results of a phase while they come.
+    def follow(
+        self, phase: str, owners: Sequence[str], start: Callable[[], Iterable]
+    ) -> list[Any]:
+        """Say what begins, start it, and collect its results while they come.
 
         Parameters
         ----------
@@ -74,8 +86,8 @@ class Progress:
         owners : sequence of str
             The member that each result is of.
 
-        results : iterable
-            As many.
+        start : callable
+            Returns as many results, in their order.
 
         Returns
         -------
@@ -86,7 +98,7 @@ class Progress:
         of_phase = self.begin(phase, len(missing))
         parts = {owner: of_phase.begin(owner, n) for owner, n in missing.items()}
         found = []
-        for owner, result in zip(owners, results):
+        for owner, result in zip(owners, start(), strict=True):
             found.append(result)
             part = parts[owner]
             part.end(part.begin("fit"))

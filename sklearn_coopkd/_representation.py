@@ -19,6 +19,7 @@ def members_table(
     names: list[str],
     history: list[dict[str, Any]],
     scores: np.ndarray,
+    after: np.ndarray | None,
     transfer: np.ndarray,
     score_name: str,
 ) -> str:
@@ -33,7 +34,10 @@ def members_table(
         A record for each round and student; see `history_`.
 
     scores : ndarray of shape (n_members,)
-        Out-of-sample scores of the students.
+        Out-of-sample scores; of members with a record those in `history` stand before.
+
+    after : ndarray of shape (n_members,) or None
+        Those of the students; None: nobody judged them.
 
     transfer : ndarray of shape (n_members, n_members)
         Samples that the member of the row made and that of the column kept.
@@ -55,6 +59,8 @@ def members_table(
         "samples kept",
         "samples given",
     ]
+    if after is None:
+        after = np.full(len(names), np.nan)
     lines = []
     for j, name in enumerate(names):
         teachers = [names[i] for i in np.argsort(-transfer[:, j]) if transfer[i, j]]
@@ -62,7 +68,7 @@ def members_table(
             [
                 name,
                 _number(before[name]),
-                _number(scores[j]),
+                _number(after[j]),
                 ", ".join(teachers) or "-",
                 f"{transfer[:, j].sum():,}",
                 f"{transfer[j].sum():,}",

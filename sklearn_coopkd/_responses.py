@@ -8,6 +8,7 @@ or `(n_rows, 1)` of a regressor.
 
 from __future__ import annotations
 
+from traceback import walk_tb
 from typing import Any
 
 import numpy as np
@@ -294,6 +295,12 @@ class RegressorResponder(RegressorMixin, Responder):
         if self.recorded is not None:
             return self.recorded
         return numbers(self.estimator, self._seen(X))
+
+
+def was_asked(error: Exception) -> bool:
+    """Whether an exception was raised by a member that a `Responder` has asked."""
+    frames = (frame for frame, _ in walk_tb(error.__traceback__))
+    return any(isinstance(frame.f_locals.get("self"), Responder) for frame in frames)
 
 
 def unwrapped(estimator: Any) -> Any:

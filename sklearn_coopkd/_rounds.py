@@ -105,8 +105,8 @@ class _Loop:
         """Run jobs in parallel, each of a member; handle members that failed."""
         if not jobs:
             return []
-        coming = self.parallel(delayed(function)(*job) for job in jobs)
-        results = self.progress.follow(phase, owners, coming)
+        calls = (delayed(function)(*job) for job in jobs)
+        results = self.progress.follow(phase, owners, lambda: self.parallel(calls))
         failed = [r for r in results if isinstance(r, MemberFailure)]
         names = {failure.name for failure in failed}
         if failed and (
@@ -417,13 +417,10 @@ class _Loop:
             self.progress = problem.progress.begin(f"round {round_}", None)
             plan, after, accepted = self._round(round_, scores)
             problem.progress.end(self.progress)
-            if not plan.assigned.any():
-                termination = "nothing_to_teach"
-                break
             history += self._records(round_, plan, scores, after, accepted)
             if not accepted.any():
-                gated = bool(self.folds.gates)
-                termination = "no_improvement" if gated else "nothing_to_teach"
+                was_judged = bool(self.folds.gates) and plan.assigned.any()
+                termination = "no_improvement" if was_judged else "nothing_to_teach"
                 break
             for base, best in self.models.best.items():
                 for j in np.flatnonzero(accepted):
@@ -571,15 +568,24 @@ def run_rounds(
         `problem.on_failure` is "raise" or no member is left.
     """
     failures: list[MemberFailure] = []
-    # one after the other for those who watch; not every backend can
-    return_as = "list" if problem.progress.context is None else "generator"
-    with Parallel(n_jobs=n_jobs, return_as=return_as) as parallel:
+    with _parallel(n_jobs, problem.progress.context is not None) as parallel:
         while True:
             try:
                 return _Loop(members, problem, parallel).run(), failures
             except _MembersFailed as stop:
+                problem.progress.end_running()
                 by_name = {failure.name: failure for failure in stop.failures}
                 failures += by_name.values()
                 gone = [k for k, m in enumerate(members) if m.name in by_name]
                 problem = replace(problem, sites=problem.sites.without(gone))
                 members = [m for m in members if m.name not in by_name]
+
+
+def _parallel(n_jobs: int | None, is_watched: bool) -> Parallel:
+    """Runs jobs; for those who watch, the results come one after the other."""
+    if is_watched:
+        try:
+            return Parallel(n_jobs=n_jobs, return_as="generator")
+        except ValueError:  # a backend that cannot
+            pass
+    return Parallel(n_jobs=n_jobs)

@@ -20,9 +20,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
-# The same examples every time; HYPOTHESIS_PROFILE=explore looks for new ones.
+# The same examples every time; HYPOTHESIS_PROFILE=explore looks for new ones,
+# "nightly" for many.
 settings.register_profile("fixed", derandomize=True)
 settings.register_profile("explore", derandomize=False)
+settings.register_profile("nightly", derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 needs_polars_columns = pytest.mark.skipif(

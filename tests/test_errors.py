@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GroupKFold, StratifiedKFold
@@ -204,11 +205,13 @@ class GivesUp(GaussianNB):
 @pytest.mark.parametrize(
     ("raises", "error"), [(False, ValueError), (True, RuntimeError)]
 )
-@pytest.mark.parametrize("combine", ["stack", "vote"])
+@pytest.mark.parametrize("combine", ["stack", "vote", "best"])
 def test_what_a_member_does_in_predict_names_it(raises, error, combine):
-    members = [("sure", GaussianNB()), ("moody", GivesUp(raises))]
-    fitted = CooperativeDistiller(members, combine=combine, random_state=0).fit(X, Y)
+    sure = GaussianNB() if combine != "best" else DummyClassifier()  # worse
+    members = [("sure", sure), ("moody", GivesUp(raises))]
+    y = X[:, 0] > 0
+    fitted = CooperativeDistiller(members, combine=combine, random_state=0).fit(X, y)
     assert np.isfinite(fitted.predict_proba(X)).all()
     with pytest.raises(error) as raised:
-        fitted.predict(X + 1000)
+        fitted.predict_proba(X + 1000)
     assert raised.value.__notes__ == ["Raised by the member 'moody'."]

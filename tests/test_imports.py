@@ -19,6 +19,7 @@ LEAVES = {
     "_points",
     "_reports",
     "_responses",
+    "_warning",
 }
 ALLOWED = {
     "_calibration": set(),
@@ -35,7 +36,8 @@ ALLOWED = {
     "_peers": LEAVES,
     "generators": LEAVES | {"generators"},
     "_sites": set(),
-    "_folds": {"_sites"},
+    "_folds": {"_sites", "_warning"},
+    "_warning": set(),
     "_lessons": LEAVES,
     "_scoring": LEAVES | {"_tasks"},
     "_tasks": LEAVES | {"_lessons", "_pool", "_soft_labels"},

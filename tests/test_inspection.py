@@ -13,6 +13,7 @@ from scipy import sparse
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
@@ -20,7 +21,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from sklearn_coopkd import CooperativeDistiller, CooperativeDistillerRegressor
+from sklearn_coopkd import (
+    CooperativeDistiller,
+    CooperativeDistillerRegressor,
+    QuintessentialGenerator,
+)
 from sklearn_coopkd.inspection import (
     HistoryDisplay,
     LessonDisplay,
@@ -82,13 +87,29 @@ def test_the_heat_map_shows_the_transfer_matrix(fitted):
         assert [label.get_text() for label in labels] == ["logistic", "tree", "bayes"]
 
 
+def contrast(one, other):
+    """Contrast ratio of two colours, as in WCAG 2."""
+
+    def luminance(color):
+        linear = np.where(
+            np.array(color) <= 0.04045,
+            np.array(color) / 12.92,
+            ((np.array(color) + 0.055) / 1.055) ** 2.4,
+        )
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    dark, light = sorted([luminance(one), luminance(other)])
+    return (light + 0.05) / (dark + 0.05)
+
+
 def test_numbers_stand_out_from_their_cells():
     counts = np.array([[0, 1, 1000], [500, 0, 20], [800, 300, 0]])
     display = TransferDisplay(counts, display_labels=["a", "b", "c"]).plot()
     for i, j in np.argwhere(~np.eye(3, dtype=bool)):
-        background = np.mean(display.im_.cmap(display.im_.norm(counts[i, j]))[:3])
-        is_white = display.text_[i, j].get_color() == "white"
-        assert is_white == (background < 0.55)
+        background = display.im_.cmap(display.im_.norm(counts[i, j]))
+        text = mpl.colors.to_rgb(display.text_[i, j].get_color())
+        # what the Web Content Accessibility Guidelines ask of large text
+        assert contrast(text, background[:3]) > 3
 
 
 def test_parts_of_the_heat_map_can_be_left_out(fitted):
@@ -99,6 +120,8 @@ def test_parts_of_the_heat_map_can_be_left_out(fitted):
     assert display.figure_.axes == [display.ax_]
     assert display.im_.get_cmap().name == "cividis"
     assert display.im_.norm.vmax == 7
+    logarithmic = {"norm": mpl.colors.LogNorm(1, 1000)}
+    TransferDisplay.from_estimator(fitted, im_kw=logarithmic)
 
 
 @pytest.mark.parametrize("display", [TransferDisplay, LessonDisplay])
@@ -185,14 +208,24 @@ def test_the_history_fits_into_given_axes():
 
 
 def test_without_a_judge_there_is_no_history(fitted, cancer):
-    with pytest.raises(ValueError, match=r"a fit without a gate. Set `validation`"):
+    with pytest.raises(ValueError, match="the fit had no gate"):
         HistoryDisplay.from_estimator(fitted)
+    X, y = cancer
+    none = CooperativeDistiller(make_members(), max_iter=0, random_state=0).fit(X, y)
+    with pytest.raises(ValueError, match="`history` is empty: no round was run"):
+        HistoryDisplay.from_estimator(none)
+
+
+def test_who_was_refused_without_a_score_has_no_cross(cancer):
     X, y = cancer
     members = [("one", GaussianNB()), ("other", GaussianNB())]
     same = CooperativeDistiller(members, random_state=0, deficiency="error").fit(X, y)
-    assert same.history_ == []
-    with pytest.raises(ValueError, match="nobody had anything to teach"):
-        HistoryDisplay.from_estimator(same)
+    assert same.termination_condition_ == "nothing_to_teach"
+    assert all(r["deficient"] > 0 == r["taught"] for r in same.history_)
+    for panel in HistoryDisplay.from_estimator(same).axes_:
+        kept, crosses = lines_of(panel)
+        assert kept == [(0, same.scores_[0]), (1, same.scores_[0])]
+        assert crosses == []
 
 
 # --- the samples of a lesson ----------------------------------------------------------
@@ -465,6 +498,10 @@ def test_what_does_not_fit_the_lesson_is_refused(fitted, cancer):
         lesson_changes(fitted, X, student="tree", teacher="tree")
     with pytest.raises(ValueError, match="must be the rows that `estimator` was fit"):
         lesson_changes(fitted, X[:5])
+    with pytest.raises(ValueError, match="X has 5 features"):
+        lesson_changes(fitted, X[:, :5])
+    with pytest.raises(ValueError, match="labels that `estimator` was fitted with"):
+        LessonDisplay.from_estimator(fitted, X, np.where(y == 1, 1, 5))
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         LessonDisplay.from_estimator(fitted, X, y[:50])
     for features in ([0], [0, 0, 1], 3):
@@ -506,3 +543,53 @@ def test_without_an_extra_the_error_names_it(name):
     assert ran.returncode == 1
     assert ran.stderr.splitlines()[-1].startswith("ImportError")
     assert f"pip install {name}" in ran.stderr
+
+
+def test_flags_and_digits_have_no_difference():
+    rng = np.random.RandomState(0)
+    y = rng.randint(0, 2, 60)
+    X = pd.DataFrame({f"flag{k}": (y + 3 * rng.rand(60)) > 2 for k in range(9)})
+    X["code"] = (y + rng.randint(0, 3, 60)).astype(str).astype(object)
+    flags = FunctionTransformer(lambda X: X.astype(float))
+    members = [
+        ("tree", make_pipeline(flags, DecisionTreeClassifier(max_depth=1))),
+        ("bayes", make_pipeline(flags, GaussianNB())),
+    ]
+    distiller = CooperativeDistiller(
+        members,
+        generator=QuintessentialGenerator(method="swap"),
+        validation=None,
+        combine="vote",
+        random_state=0,
+    ).fit(X, y)
+    changes = lesson_changes(distiller, X)
+    assert len(changes)
+    assert changes["change"].isna().all()
+
+
+def test_sites_and_frozen_teachers(cancer):
+    X, y = cancer
+    y = np.array(["no", "yes"])[y]
+    other_labels = np.where(y == "no", "no", "unknown")
+    frozen = FrozenEstimator(LogisticRegression().fit(X, other_labels))
+    members = [*make_members(), ("frozen", frozen)]
+    owner = np.array(["logistic", "tree", "bayes"])[np.arange(len(y)) % 3]
+    distiller = CooperativeDistiller(
+        members, validation=None, combine="vote", random_state=0
+    ).fit(X, y, sites=owner)
+    display = LessonDisplay.from_estimator(distiller, X, y, teacher="frozen")
+    assert set(display.answers) <= {"no", "yes"}
+    assert len(lesson_changes(distiller, X, teacher="frozen"))
+    assert TransferDisplay.from_estimator(distiller).text_[3, 0] is not None
+
+
+def test_a_missing_cell_stays_where_it_is():
+    X, y = mixed_table()
+    X["a"] = X["a"].where(np.arange(len(X)) % 2 == 0)
+    distiller = fit_mixed(X, y)
+    display = LessonDisplay.from_estimator(distiller, X, y, features=["a", "b"])
+    kept = distiller.pseudo_samples_[display.student]
+    source = kept.source[kept.teacher == display.teacher]
+    gaps = X["a"].isna().to_numpy()[source]
+    assert gaps.any()
+    assert (display.samples[gaps, 0] == display.sources[gaps, 0]).all()

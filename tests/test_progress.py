@@ -3,12 +3,14 @@
 import pytest
 import sklearn
 from conftest import make_members
+from joblib import parallel_config
 from packaging.version import parse as parse_version
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_coopkd import CooperativeDistiller
 
@@ -52,6 +54,18 @@ class Recorder:
         return [p for kind, p in self.events if kind == "begin" and len(p) == depth]
 
 
+def check_balance(events):
+    """Every task that began ends, after all of its parts."""
+    running = []
+    for kind, path in events:
+        if kind == "begin":
+            running.append(path)
+        else:
+            assert not any(p[: len(path)] == path and p != path for p in running)
+            running.remove(path)
+    assert running == []
+
+
 def make(**params):
     return CooperativeDistiller(make_members(), random_state=0, **params)
 
@@ -78,15 +92,7 @@ def test_the_tasks_of_a_fit(cancer):
     of_round = [path[2] for path in recorder.begun(3) if path[1] == "round 1"]
     assert of_round[0].startswith("generating ")
     assert any(phase.startswith("fitting students, ") for phase in of_round)
-    # every task that began ends, after all of its parts
-    running = []
-    for kind, path in recorder.events:
-        if kind == "begin":
-            running.append(path)
-        else:
-            assert not any(p[: len(path)] == path and p != path for p in running)
-            running.remove(path)
-    assert running == []
+    check_balance(recorder.events)
 
 
 @needs_callbacks
@@ -145,6 +151,36 @@ def test_callbacks_end_when_a_fit_fails(cancer):
     names = [path[1] for path in recorder.begun(2)]
     assert "fitting 4 members, 28 fits" in names
     assert "fitting 3 members, 21 fits" in names
+
+
+class FailsAtLessons(DecisionTreeClassifier):
+    """Cannot be fitted with more rows than a table has."""
+
+    def fit(self, X, y, sample_weight=None):
+        if sample_weight is not None:
+            raise RuntimeError("no lessons")
+        return super().fit(X, y)
+
+
+@needs_callbacks
+def test_tasks_end_when_a_member_fails_in_a_round(cancer):
+    members = [*make_members(), ("stubborn", FailsAtLessons(max_depth=2))]
+    recorder = Recorder()
+    distiller = CooperativeDistiller(members, on_failure="warn", random_state=0)
+    with pytest.warns(FitFailedWarning, match="'stubborn' could not be fitted"):
+        distiller.set_callbacks(recorder).fit(*cancer)
+    check_balance(recorder.events)
+    assert sum(path[1] == "round 1" for path in recorder.begun(2)) == 2
+
+
+@needs_callbacks
+@pytest.mark.parametrize("backend", ["threading", "multiprocessing"])
+def test_other_backends_are_watched(backend, cancer):
+    """Not all of them give results one by one."""
+    recorder = Recorder()
+    with parallel_config(backend):
+        make(n_jobs=2).set_callbacks(recorder).fit(*cancer)
+    check_balance(recorder.events)
 
 
 @needs_callbacks

@@ -6,6 +6,7 @@
 import os
 import traceback
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -46,6 +47,7 @@ from sklearn.tree import (
     ExtraTreeClassifier,
 )
 
+import sklearn_coopkd
 from sklearn_coopkd import (
     CooperativeDistiller,
     CooperativeDistillerRegressor,
@@ -54,9 +56,9 @@ from sklearn_coopkd import (
     RawGenerator,
 )
 
-N_EXAMPLES = {"nightly": 1000}.get(os.environ.get("HYPOTHESIS_PROFILE"), 50)
+IS_NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 examples = settings(
-    max_examples=N_EXAMPLES,
+    max_examples=1000 if IS_NIGHTLY else 50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -232,8 +234,9 @@ def is_ours(error):
     """Whether an error was raised on purpose, or by a member, and says so."""
     if any("Raised by the member" in note for note in getattr(error, "__notes__", [])):
         return True
-    last = traceback.extract_tb(error.__traceback__)[-1].filename
-    return isinstance(error, (ValueError, TypeError)) and "sklearn_coopkd" in last
+    last = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+    is_told = isinstance(error, (ValueError, TypeError))
+    return is_told and last.is_relative_to(Path(sklearn_coopkd.__file__).parent)
 
 
 def fitted(distiller, X, y, params):

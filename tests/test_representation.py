@@ -28,9 +28,8 @@ def test_a_hand_worked_table():
     ]
     transfer = np.array([[0, 2, 0], [3, 0, 0], [1200, 0, 0]])
     scores = np.array([0.875, 0.25, np.nan])
-    html = members_table(
-        ["a<b", "tree", "frozen"], history, scores, transfer, "accuracy"
-    )
+    names = ["a<b", "tree", "frozen"]
+    html = members_table(names, history, scores, scores, transfer, "accuracy")
     assert cells_of(html) == [
         [
             *("member", "accuracy before", "after", "learned from"),
@@ -57,3 +56,13 @@ def test_only_a_fitted_distiller_has_the_table(cancer):
     assert "samples kept" not in clone(distiller)._repr_html_()
     with sklearn.config_context(display="text"):
         assert "text/html" not in distiller._repr_mimebundle_()
+
+
+def test_without_a_gate_nobody_was_judged(cancer):
+    distiller = CooperativeDistiller(
+        make_members(), validation=None, scoring=lambda model, X, y: 0.5, random_state=0
+    ).fit(*cancer)
+    html = distiller._repr_html_()
+    head, *rows = cells_of(html[html.index("<table style=") :])
+    assert head[1:3] == ["score before", "after"]
+    assert [row[1:3] for row in rows] == 3 * [["0.5", "-"]]

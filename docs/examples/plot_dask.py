@@ -38,11 +38,15 @@ here = distiller.fit(X, y).predict_proba(X)
 # %%
 # The same fit there
 # ------------------
+# Workers import this file: the guard keeps them from starting clusters of their own.
 
-with (
-    LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-    Client(cluster),
-    parallel_config("dask"),
-):
-    there = distiller.set_params(n_jobs=-1).fit(X, y).predict_proba(X)
-print("same probabilities:", bool(np.allclose(here, there)))
+if __name__ == "__main__":
+    with (
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+        Client(cluster),
+        parallel_config("dask"),
+    ):
+        there = distiller.set_params(n_jobs=-1).fit(X, y).predict_proba(X)
+    print("same probabilities:", bool(np.allclose(here, there)))

@@ -25,6 +25,7 @@ distiller = CooperativeDistiller(
         ("tree", DecisionTreeClassifier(max_depth=2, random_state=0)),
         ("bayes", GaussianNB()),
     ],
+    deficiency="error",
     generator=QuintessentialGenerator(method="swap", alpha=0.5),
     validation=None,
     combine="vote",

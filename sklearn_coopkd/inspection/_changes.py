@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -84,10 +85,9 @@ def lesson_changes(
     source = kept.source[position]
     before, after = take_rows(X, source), take_rows(kept.X, position)
     names = column_names(X)
-    cells: list[
-        tuple[int, int, Any, Any]
-    ] = []  # (row of the lesson, column, before, after)
-    for j, (old, new) in enumerate(_cells(before, after)):
+    # row of the lesson, column, before, after
+    cells: list[tuple[int, int, Any, Any]] = []
+    for j, old, new in _columns_that_changed(before, after):
         changed = np.flatnonzero(_differ(old, new)).tolist()
         cells += [(k, j, _plain(old[k]), _plain(new[k])) for k in changed]
     cells.sort(key=lambda cell: cell[:2])
@@ -102,20 +102,27 @@ def lesson_changes(
             "after": pd.Series([cell[3] for cell in cells], dtype=object),
         }
     )
-    numbers = [pd.to_numeric(changes[c], errors="coerce") for c in ("before", "after")]
-    changes["change"] = numbers[1] - numbers[0]
+    changes["change"] = [_difference(*cell[2:]) for cell in cells]
     return changes.infer_objects()
 
 
-def _cells(before: Any, after: Any) -> Iterator[tuple[Any, Any]]:
-    """Pairs of columns of two tables, as sequences of cells."""
+def _columns_that_changed(
+    before: Any, after: Any
+) -> Iterator[tuple[int, Sequence[Any], Sequence[Any]]]:
+    """Position and cells of columns of two tables; of CSR those that differ."""
     if sparse.issparse(before):
-        before, after = before.tocsc(), after.tocsc()
-        for j in range(before.shape[1]):
-            yield before[:, [j]].toarray().ravel(), after[:, [j]].toarray().ravel()
+        for j in np.unique((before != after).nonzero()[1]).tolist():
+            old, new = before[:, [j]].toarray().ravel(), after[:, [j]].toarray().ravel()
+            yield j, old, new
         return
-    for old, new in zip(columns_of(before), columns_of(after)):
-        yield cells_of(old), cells_of(new)
+    for j, (old, new) in enumerate(zip(columns_of(before), columns_of(after))):
+        yield j, cells_of(old), cells_of(new)
+
+
+def _difference(old: Any, new: Any) -> float:
+    """Of two numbers; NaN of what is none."""
+    is_number = all(isinstance(c, Real) and not isinstance(c, bool) for c in (old, new))
+    return float(new - old) if is_number else np.nan
 
 
 def _differ(old: Any, new: Any) -> np.ndarray:

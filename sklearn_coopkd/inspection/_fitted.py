@@ -9,7 +9,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_coopkd._containers import as_table, n_rows
+from sklearn_coopkd._containers import n_rows
 from sklearn_coopkd._distiller import BaseDistiller
 
 
@@ -37,31 +37,29 @@ def distiller_in(estimator: Any) -> BaseDistiller:
 def rows_of(estimator: Any, X: Any) -> Any:
     """The rows as the distiller in `estimator` was fitted with them.
 
+    A pipeline's first steps transform them, as they would new rows: what they do
+    otherwise while they are fitted (cross-fitting encoders) is not seen.
+
     Raises
     ------
     ValueError
-        If there are fewer rows than the distiller was fitted with.
+        If there are more or fewer rows, or other columns, than in `fit`.
     """
     distiller = distiller_in(estimator)
     if isinstance(estimator, Pipeline) and len(estimator) > 1:
         X = estimator[:-1].transform(X)
-    X = as_table(X)
-    last = max(
-        (s.source.max(initial=-1) for s in distiller.pseudo_samples_.values()),
-        default=-1,
-    )
-    if last >= n_rows(X):
+    X = distiller._checked(X)
+    if n_rows(X) != distiller._n_rows:
         raise ValueError(
             "`X` must be the rows that `estimator` was fitted with, in their order; "
-            f"got {n_rows(X)} rows, and a sample was made of row {last}."
+            f"got {n_rows(X)} rows in place of {distiller._n_rows}."
         )
     return X
 
 
 def member_names(distiller: BaseDistiller) -> list[str]:
     """Names of the members that were fitted, in the order of `estimators_`."""
-    members = distiller.named_estimators_.items()
-    return [name for name, member in members if not isinstance(member, str)]
+    return list(distiller._names)
 
 
 def check_member(distiller: BaseDistiller, name: str, parameter: str) -> None:

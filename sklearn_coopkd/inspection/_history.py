@@ -19,8 +19,9 @@ class HistoryDisplay:
 
     A panel for each student, with a scale of its own. What the gate judged better is
     kept and joined by a line; what it refused is a cross at the score that the student
-    would have had. A cross above the line: the score rose, but the student was not
-    right on more rows (of numbers: not closer to y in the mean), or by less than `tol`.
+    would have had. A cross above the line: the score rose, but by less than `tol`, or
+    the student was not right on more rows (regression: not closer to y on average). One
+    that was refused on the first fold alone has no score, and no cross.
 
     It is recommended to use `from_estimator` to create one.
 
@@ -94,7 +95,7 @@ class HistoryDisplay:
             If it is not fitted.
 
         ValueError
-            If no student was judged.
+            If no round was run, or there was no gate.
         """
         distiller = distiller_in(estimator)
         scoring = distiller.scoring
@@ -122,23 +123,23 @@ class HistoryDisplay:
         Raises
         ------
         ValueError
-            If no student was judged.
+            If no round was run, or there was no gate.
         """
         check_matplotlib_support("HistoryDisplay.plot")
         import matplotlib.pyplot as plt
         from matplotlib.ticker import MaxNLocator
 
-        if not any(np.isfinite(record["score_after"]) for record in self.history):
+        if not self.history:
+            raise ValueError("`history` is empty: no round was run. Set `max_iter`.")
+        if all(np.isnan(r["score_after"]) for r in self.history) and any(
+            record["accepted"] for record in self.history
+        ):
             raise ValueError(
-                "`estimator` must have judged a student to show what it gained; got "
-                + (
-                    "a fit without a gate. Set `validation`."
-                    if self.history
-                    else "one in which nobody had anything to teach."
-                )
+                "`history` has no score of what was kept: the fit had no gate. Set "
+                "`validation`."
             )
         students = list(dict.fromkeys(record["student"] for record in self.history))
-        n_columns = min(len(students), max_columns)
+        n_columns = min(len(students), max(1, max_columns))
         if ax is not None:  # as many as are legible side by side
             inches = ax.get_window_extent().width / ax.figure.dpi
             n_columns = min(n_columns, max(1, int(inches / MIN_WIDTH)))

@@ -21,6 +21,7 @@ from sklearn_coopkd._containers import (
     resolve_columns,
     take_rows,
 )
+from sklearn_coopkd._distiller import BaseDistiller
 from sklearn_coopkd._points import as_points
 from sklearn_coopkd.inspection._fitted import (
     distiller_in,
@@ -43,9 +44,9 @@ PALETTE = [
 class LessonDisplay:
     """The samples that one teacher made for one student, among the rows.
 
-    Each sample is joined by an arrow to the row that it was made of. The background
-    is the teacher's answer: what it says of the nearest rows and samples in the
-    picture.
+    An arrow leads from each row to the sample that was made from it. The background is
+    the teacher's answer, as it was before teaching: what it says of the nearest rows
+    and samples in the picture.
 
     It is recommended to use `from_estimator` to create one.
 
@@ -58,7 +59,7 @@ class LessonDisplay:
         Their labels, or numbers.
 
     sources, samples : ndarray of shape (n_samples, 2)
-        Where the samples are, and the rows that they were made of.
+        Where the rows are that samples were made from, and where the samples are.
 
     y_samples : ndarray of shape (n_samples,)
         Labels or numbers of the samples: those of their sources.
@@ -69,7 +70,7 @@ class LessonDisplay:
     student, teacher : str
         Names of the two members.
 
-    axis_names : (str, str)
+    axis_names : list of two str
         What the two directions of the picture are.
 
     classes : ndarray of shape (n_classes,) or None
@@ -158,7 +159,7 @@ class LessonDisplay:
             of all columns, numbers in standard deviations, categories one-hot.
 
         max_samples : int, default=40
-            At most so many samples are drawn, evenly out of all.
+            At most so many samples are drawn, at least one, evenly out of all.
 
         ax : matplotlib Axes, default=None
             Where to draw. None: new axes.
@@ -176,12 +177,14 @@ class LessonDisplay:
             If it is not fitted.
 
         ValueError
-            If there is no such member, lesson or column, or X has too few rows.
+            If there is no such member, lesson or column, if X has other rows or
+            columns than those of `fit`, or y other labels.
         """
         distiller = distiller_in(estimator)
         X = rows_of(estimator, X)
         y = column_or_1d(y)
         check_consistent_length(X, y)
+        _check_known(distiller, y)
         student, teacher, kept, position = find_lesson(distiller, student, teacher)
         made = take_rows(kept.X, position)
         sources = take_rows(X, kept.source[position])
@@ -191,17 +194,14 @@ class LessonDisplay:
         place = _component_places if features is None else _column_places
         places, axis_names = place(codec, rows, sources, made, features)
         i = member_names(distiller).index(teacher)
-        answers = [
-            distiller.initial_estimators_[i].predict(distiller._seen(table, i))
-            for table in (rows, made)
-        ]
+        answers = [_answers(distiller, i, table) for table in (rows, made)]
         display = cls(
             rows=places[0],
             y=y[shown],
             sources=places[1],
             samples=places[2],
             y_samples=kept.y[position],
-            answers=np.concatenate([np.ravel(one) for one in answers]),
+            answers=np.concatenate(answers),
             student=student,
             teacher=teacher,
             axis_names=axis_names,
@@ -215,7 +215,7 @@ class LessonDisplay:
         Parameters
         ----------
         max_samples : int, default=40
-            At most so many samples are drawn, evenly out of all.
+            At most so many samples are drawn, at least one, evenly out of all.
 
         ax : matplotlib Axes, default=None
             Where to draw. None: new axes.
@@ -230,7 +230,7 @@ class LessonDisplay:
 
         if ax is None:
             _, ax = plt.subplots(figsize=(6.4, 4.8), layout="constrained")
-        drawn = _evenly(len(self.samples), max_samples)
+        drawn = _evenly(len(self.samples), max(1, max_samples))
         colors = _Colors(self.classes, np.concatenate([self.y, self.answers]))
         self._draw_region(ax, colors, drawn)
         ax.scatter(*self.rows.T, s=9, c=colors(self.y), linewidths=0, alpha=0.55)
@@ -331,6 +331,26 @@ class _Colors:
         return zip(map(str, self.classes), self.table)
 
 
+def _answers(distiller: BaseDistiller, i: int, X: Any) -> np.ndarray:
+    """Labels or numbers that member i, before teaching, gives to some rows."""
+    answers = distiller._ask(distiller.initial_estimators_, i, X)
+    if is_classifier(distiller):
+        return distiller.classes_[answers.argmax(axis=1)]
+    return answers[:, 0]
+
+
+def _check_known(distiller: BaseDistiller, y: np.ndarray) -> None:
+    """Raise if y has labels that the distiller was not fitted with."""
+    if not is_classifier(distiller):
+        return
+    unknown = sorted(set(y.tolist()) - set(distiller.classes_.tolist()), key=str)
+    if unknown:
+        raise ValueError(
+            f"`y` must have the labels that `estimator` was fitted with; got "
+            f"{unknown[0]!r}. They are: {distiller.classes_.tolist()}."
+        )
+
+
 def _evenly(n: int, at_most: int) -> np.ndarray:
     """Positions of at most so many of n things, evenly spaced."""
     if n <= at_most:
@@ -373,10 +393,10 @@ def _column_places(
         )
     columns = np.concatenate(positions)
     names = [str(column_names(rows)[k]) for k in columns]
-    places = []
-    for table in (rows, sources, made):
-        Z = codec.encode(table)[:, columns]
-        Z = np.asarray(Z.todense()) if sparse.issparse(Z) else Z
-        typical = np.nanmedian(Z, axis=0)
-        places.append(np.where(np.isfinite(Z), Z, typical))
-    return places, names
+    encoded = [codec.encode(table)[:, columns] for table in (rows, sources, made)]
+    if sparse.issparse(encoded[0]):
+        encoded = [Z.toarray() for Z in encoded]
+    # a missing cell stands where most rows are, in all three tables
+    known = [Z[np.isfinite(Z)] for Z in encoded[0].T]
+    typical = [np.median(cells) if len(cells) else 0.0 for cells in known]
+    return [np.where(np.isfinite(Z), Z, typical) for Z in encoded], names

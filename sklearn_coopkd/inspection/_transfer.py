@@ -155,6 +155,7 @@ class TransferDisplay:
         """
         check_matplotlib_support("TransferDisplay.plot")
         import matplotlib.pyplot as plt
+        from matplotlib.ticker import MaxNLocator
 
         counts = np.asarray(self.transfer_matrix)
         n = len(counts)
@@ -164,7 +165,9 @@ class TransferDisplay:
         itself = np.eye(n, dtype=bool)
         shown = np.ma.masked_array(counts, itself)  # nobody teaches itself
         highest = max(1, counts.max(initial=0))
-        style = {"cmap": cmap, "vmin": 0, "vmax": highest, **(im_kw or {})}
+        style = {"cmap": cmap, **(im_kw or {})}
+        if "norm" not in style:
+            style = {"vmin": 0, "vmax": highest, **style}
         self.im_ = ax.imshow(shown, **style)
         ax.set_facecolor("0.93")
         self.text_ = None
@@ -193,6 +196,7 @@ class TransferDisplay:
             )
         if colorbar:
             bar = ax.figure.colorbar(self.im_, ax=ax, label="Pseudo-samples kept")
-            bar.ax.yaxis.get_major_locator().set_params(integer=True)
+            if isinstance(bar.locator, MaxNLocator):
+                bar.locator.set_params(integer=True)
         self.ax_, self.figure_ = ax, ax.figure
         return self
