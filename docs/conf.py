@@ -25,6 +25,7 @@ extensions = [
 ]
 exclude_patterns = ["_build", "examples"]
 templates_path = ["_templates"]
+default_role = "literal"  # names in single backticks, as in numpydoc
 # README and guide are read on code hosts, too: headings are link targets as there
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]
@@ -33,6 +34,8 @@ copybutton_prompt_is_regexp = True
 
 autosummary_generate = True
 numpydoc_show_class_members = False
+autodoc_typehints = "none"  # the docstrings say what may be given
+toc_object_entries_show_parents = "hide"
 # private bases, and what scikit-learn writes about estimators in general
 autodoc_default_options = {
     "exclude-members": "set_fit_request, set_predict_request, set_score_request, "
@@ -74,12 +77,14 @@ sphinx_gallery_conf = {
 warnings.filterwarnings("error", module=r"sklearn|sklearn_coopkd|__main__")
 
 html_theme = "pydata_sphinx_theme"
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
 html_title = "sklearn_coopkd"
 html_show_sourcelink = False
 html_theme_options = {
     "show_prev_next": False,
     "navbar_align": "left",
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 7,
     "navbar_end": ["theme-switcher"],
     "footer_start": ["copyright"],
     "footer_end": [],

@@ -33,7 +33,7 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
     The improved students are delivered as plain estimators, together with one
     predictor that combines them.
 
-    Read more in the user guide, `docs/user_guide.md`.
+    Read more in the :doc:`user guide </user_guide>`.
 
     Parameters
     ----------

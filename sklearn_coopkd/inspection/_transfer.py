@@ -190,7 +190,7 @@ class TransferDisplay:
             xlabel="Student",
             ylabel="Teacher",
         )
-        if max(map(len, self.display_labels)) > 5 and n > 3:
+        if n * max(map(len, self.display_labels)) > 20:
             plt.setp(
                 ax.get_xticklabels(), rotation=35, ha="right", rotation_mode="anchor"
             )
