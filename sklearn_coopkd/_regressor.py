@@ -167,8 +167,8 @@ class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
     on out-of-sample predictions.
 
     On one table a student must also have a smaller absolute error on held-out rows than
-    what was kept so far, by a standard error of the paired difference. Between sites it
-    may be larger by a hundredth of the median error, on all rows, and where half the
+    what was kept so far, by two standard errors of the paired difference. Between sites
+    it may be larger by a hundredth of the median error, on all rows, and where half the
     weight is that of its own rows; those of them that it predicts to be outside the
     range of its site count on all rows alone.
 

@@ -137,7 +137,7 @@ VARIANTS = {
     "soft labels: half the number": {},
     "soft labels: no number": {},
     "gate: no standard error": {},
-    "gate: two standard errors": {},
+    "gate: one standard error": {},
     "gate: score alone": {},
     "validation=None": {"validation": None},
     "max_iter=2": {"max_iter": 2},
@@ -153,9 +153,9 @@ ANSWERING = FittedModels.answering
 CONSTANTS = {
     "soft labels: half the number": (_soft_labels, "POOL_SHARE", 0.5),
     "soft labels: no number": (_soft_labels, "POOL_SHARE", 1.0),
-    "gate: no standard error": (_gate, "STANDARD_ERRORS", 0.0),
-    "gate: two standard errors": (_gate, "STANDARD_ERRORS", 2.0),
-    "gate: score alone": (_gate, "STANDARD_ERRORS", -1e9),
+    "gate: no standard error": (_gate, "STANDARD_ERRORS", {"regression": 0.0}),
+    "gate: one standard error": (_gate, "STANDARD_ERRORS", {"regression": 1.0}),
+    "gate: score alone": (_gate, "STANDARD_ERRORS", {"regression": -1e9}),
     "the stack asks students alone": (
         FittedModels,
         "answering",

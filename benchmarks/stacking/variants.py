@@ -91,8 +91,12 @@ VARIANTS = {
 ANSWERING = FittedModels.answering
 # no parameters: module, name, value
 CONSTANTS = {
-    "no rule on wrong answers": (_gate, "STANDARD_ERRORS", -1e9),
-    "as many wrong answers allowed": (_gate, "STANDARD_ERRORS", 0.0),
+    "no rule on wrong answers": (_gate, "STANDARD_ERRORS", {"classification": -1e9}),
+    "as many wrong answers allowed": (
+        _gate,
+        "STANDARD_ERRORS",
+        {"classification": 0.0},
+    ),
     "labels for own rows": (_rounds._Loop, "_soft_labels", lambda *_: None),
     "soft labels: half the label": (_soft_labels, "POOL_SHARE", 0.5),
     "soft labels: no label": (_soft_labels, "POOL_SHARE", 1.0),
