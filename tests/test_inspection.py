@@ -63,7 +63,7 @@ def judged(cancer):
 def diabetes():
     X, y = load_diabetes(return_X_y=True)
     members = [("ridge", Ridge()), ("tree", DecisionTreeRegressor(random_state=0))]
-    distiller = CooperativeDistillerRegressor(members, random_state=0)
+    distiller = CooperativeDistillerRegressor(members, validation=None, random_state=0)
     return distiller.fit(X[:150], y[:150]), X[:150], y[:150]
 
 
@@ -325,7 +325,7 @@ def test_many_classes_and_one_column():
 
 def test_numbers_have_a_colorbar(diabetes):
     distiller, X, y = diabetes
-    display = LessonDisplay.from_estimator(distiller, X, y)
+    display = LessonDisplay.from_estimator(distiller, X, y, teacher="ridge")
     assert len(display.figure_.axes) == 2
     assert display.figure_.axes[1].get_ylabel() == "y"
     ridge = distiller.initial_estimators_[0]
