@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -101,6 +102,22 @@ def final_has(method: str) -> Callable[[Any], bool]:
     return check
 
 
+def _all_or_nothing(fit: Callable[..., Any]) -> Callable[..., Any]:
+    """A `fit` that leaves the estimator as it was if it fails, or is interrupted."""
+
+    @wraps(fit)
+    def restoring(self: Any, *args: Any, **kwargs: Any) -> Any:
+        before = dict(vars(self))
+        try:
+            return fit(self, *args, **kwargs)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    return restoring
+
+
 class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEnsemble):
     """What the two estimators share: validation, the fit, combination, routing.
 
@@ -140,6 +157,7 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
 
     # fit
 
+    @_all_or_nothing
     @with_callbacks
     @fit_context(
         # the members are not validated here: their own `fit` does it
@@ -191,21 +209,6 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
             If a parameter, y or the folds cannot be used; the message names
             the parameter and the way out.
         """
-        before = dict(vars(self))
-        try:
-            return self._fit(X, y, sample_weight, sites, fit_params)
-        except BaseException:  # an interrupt, too: nothing stays that is half done
-            _restore(self, before)
-            raise
-
-    def _fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        sites: Any,
-        fit_params: dict[str, Any],
-    ) -> Self:
         names, all_estimators = self._validate_estimators()
         self._validate_objects()
         if hasattr(self, "final_estimator_"):  # of an earlier fit
@@ -385,10 +388,10 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
         n_parts = None
         if self.on_failure == "raise":
             n_parts = self._max_iter(between_sites) + 2
-        context = callback_context(self, n_parts)
-        if context is not None:
-            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-        return Progress(self._tell if self.verbose else _silent, self, context)
+        tell = self._tell if self.verbose else _silent
+        progress = Progress(tell, self, callback_context(self, n_parts))
+        progress.start(X, y)
+        return progress
 
     def _tell(self, message: str) -> None:
         print(f"[{type(self).__name__}] {message}", flush=True)
@@ -680,12 +683,12 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
         if not hasattr(self, "transfer_matrix_"):
             return diagram
         name = self.scoring if isinstance(self.scoring, str) else "score"
-        # without a gate the scores are those before teaching
+        before = dict(zip(self._names, self.scores_))
+        for record in reversed(self.history_):  # the first one stays
+            before[record["student"]] = record["score_before"]
+        # without a gate nobody has judged the students
         after = self.scores_ if self.validation is not None else None
-        return diagram + members_table(
-            *(self._names, self.history_, self.scores_, after),
-            *(self.transfer_matrix_, name),
-        )
+        return diagram + members_table(before, after, self.transfer_matrix_, name)
 
 
 def _check_weights_of_sites(
@@ -700,14 +703,6 @@ def _check_weights_of_sites(
                 "`sample_weight` must have at least one non-zero value at each site; "
                 f"got only zeros for the rows of {member.name!r}. Leave these rows out."
             )
-
-
-def _restore(distiller: BaseDistiller, before: dict[str, Any]) -> None:
-    """Make attributes what they were before a fit that failed."""
-    for name in set(vars(distiller)) - set(before):
-        if "callback" not in name:  # these still have to be told of the end
-            delattr(distiller, name)
-    distiller.__dict__.update(before)
 
 
 def _silent(message: str) -> None:

@@ -37,6 +37,7 @@ from sklearn_coopkd._containers import (
 from sklearn_coopkd._deficiency import clearly_better, deficient_rows
 from sklearn_coopkd._fitting import (
     MAX_SEED,
+    Data,
     Fitted,
     Member,
     MemberFailure,
@@ -65,9 +66,6 @@ from sklearn_coopkd._transport import (
     check_task,
 )
 from sklearn_coopkd.generators import QuintessentialGenerator
-
-# rows, labels or numbers, the task, weights: what members are fitted with
-Data = tuple[Any, np.ndarray, Task, np.ndarray | None]
 
 
 def make_lessons(

@@ -29,6 +29,8 @@ from sklearn_coopkd._warning import warn
 
 _ENSEMBLES = VotingClassifier, StackingClassifier, VotingRegressor, StackingRegressor
 MAX_SEED = np.iinfo(np.int32).max
+# rows, labels or numbers, the task, weights: what members are fitted with
+Data = tuple[Any, np.ndarray, Task, np.ndarray | None]
 
 
 @dataclass(frozen=True)

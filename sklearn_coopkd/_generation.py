@@ -58,7 +58,7 @@ def generate(
         for call in calls.values()
     ]
     n_samples = sum(len(call.sources) for call in calls.values())
-    owners = [call.name for call in calls.values()]
+    owners = [name for name, *_ in jobs]
     results = run(f"generating {n_samples} samples", _make, jobs, owners)
     return dict(zip(calls, results))
 
@@ -114,12 +114,12 @@ def ask_about(
         if call.asked:
             groups.setdefault(tuple(map(id, call.asked)), []).append(key)
     taught = {key: np.flatnonzero(samples[key].success) for key in calls}
-    jobs, owners = [], []
+    jobs = []
     for keys in groups.values():
         X = concat_rows([take_rows(samples[key].X, taught[key]) for key in keys])
         for name, fitted in zip(names, calls[keys[0]].asked):
             jobs.append((name, fitted.responder(problem.task), problem.task, X))
-            owners.append(name)
+    owners = [name for name, *_ in jobs]
     results = iter(run("asking about them", ask, jobs, owners))
     answers: dict[tuple, np.ndarray] = {}
     for keys in groups.values():

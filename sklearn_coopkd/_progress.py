@@ -15,10 +15,10 @@ class Progress:
     tell : callable
         Is given a line for every phase.
 
-    estimator : estimator, default=None
+    estimator : estimator
         What callbacks are told about.
 
-    context : CallbackContext, default=None
+    context : CallbackContext or None
         The task in the tree of scikit-learn's. None: there are no callbacks.
 
     name : str, default=""
@@ -33,8 +33,8 @@ class Progress:
     def __init__(
         self,
         tell: Callable[[str], None],
-        estimator: Any = None,
-        context: Any = None,
+        estimator: Any,
+        context: Any,
         name: str = "",
     ):
         self.tell = tell
@@ -65,6 +65,11 @@ class Progress:
         for part in self._running[::-1]:
             part.end_running()
             self.end(part)
+
+    def start(self, X: Any, y: Any) -> None:
+        """Begin the whole fit."""
+        if self.context is not None:
+            self.context.call_on_fit_task_begin(estimator=self.estimator, X=X, y=y)
 
     def finish(self, X: Any, y: Any) -> None:
         """End the whole fit of an estimator that can be asked now."""

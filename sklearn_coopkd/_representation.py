@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
 
 import numpy as np
 
@@ -16,9 +15,7 @@ _CELL = "padding: 0.15em 0.8em; text-align: {align}; border: none"
 
 
 def members_table(
-    names: list[str],
-    history: list[dict[str, Any]],
-    scores: np.ndarray,
+    before: dict[str, float],
     after: np.ndarray | None,
     transfer: np.ndarray,
     score_name: str,
@@ -27,14 +24,8 @@ def members_table(
 
     Parameters
     ----------
-    names : list of str
-        Of the members.
-
-    history : list of dict
-        A record for each round and student; see `history_`.
-
-    scores : ndarray of shape (n_members,)
-        Out-of-sample scores; of members with a record those in `history` stand before.
+    before : dict
+        Score of each member before teaching, in their order.
 
     after : ndarray of shape (n_members,) or None
         Those of the students; None: nobody judged them.
@@ -48,9 +39,9 @@ def members_table(
     -------
     html : str
     """
-    before = dict(zip(names, scores))
-    for record in reversed(history):  # the first one stays
-        before[record["student"]] = record["score_before"]
+    names = list(before)
+    if after is None:
+        after = np.full(len(names), np.nan)
     head = [
         "member",
         f"{score_name} before",
@@ -59,8 +50,6 @@ def members_table(
         "samples kept",
         "samples given",
     ]
-    if after is None:
-        after = np.full(len(names), np.nan)
     lines = []
     for j, name in enumerate(names):
         teachers = [names[i] for i in np.argsort(-transfer[:, j]) if transfer[i, j]]

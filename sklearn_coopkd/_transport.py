@@ -138,7 +138,15 @@ class Lessons:
         ValueError
             If there are none, or two differ in container, columns, dtypes, task or kind
             of labels.
+
+        TypeError
+            If they are no list of lessons.
         """
+        if isinstance(lessons, Lessons):
+            raise TypeError(
+                "`lessons` must be a list of Lessons; got a single one. Use "
+                "Lessons.merge([one, another])."
+            )
         found = as_list(lessons)
         if not found:
             raise ValueError("`lessons` must be a non-empty list; got an empty one.")

@@ -485,6 +485,14 @@ def test_merging_leaves_out_what_was_made_of_a_row_twice():
         Lessons.merge([])
 
 
+def test_one_lesson_is_not_merged_into_another(sites):
+    """As a method it would lose the lesson that it is called on."""
+    student = bayes().fit(*sites["b"])
+    one = make_lessons(bayes(), student, *sites["a"], random_state=0)
+    with pytest.raises(TypeError, match="must be a list of Lessons; got a single one"):
+        one.merge(one)
+
+
 def test_capping():
     lessons = make(np.arange(20.0)[:, None])
     few = lessons.capped(5, random_state=0)

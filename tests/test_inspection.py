@@ -137,8 +137,9 @@ def test_a_picture_is_drawn_where_it_is_asked_for(display, fitted, cancer):
 # --- what each student gained ---------------------------------------------------------
 
 
-def record(round_, student, before, after, accepted):
+def record(round_, student, before, after, accepted, taught=5):
     return {
+        "taught": taught,
         "round": round_,
         "student": student,
         "score_before": before,
@@ -150,7 +151,7 @@ def record(round_, student, before, after, accepted):
 HISTORY = [
     record(1, "a", 0.5, 0.7, True),
     record(1, "b", 0.4, 0.3, False),
-    record(1, "c", 0.9, np.nan, False),
+    record(1, "c", 0.9, np.nan, False, taught=0),
     record(2, "a", 0.7, 0.6, False),
     record(2, "b", 0.4, 0.8, True),
     record(2, "c", 0.9, np.nan, False),
@@ -174,7 +175,8 @@ def test_the_line_goes_through_what_was_kept():
     a, b, c = display.axes_
     assert lines_of(a) == ([(0, 0.5), (1, 0.7), (2, 0.7)], [(2, 0.6)])
     assert lines_of(b) == ([(0, 0.4), (1, 0.4), (2, 0.8)], [(1, 0.3)])
-    assert lines_of(c) == ([(0, 0.9), (1, 0.9), (2, 0.9)], [])
+    # nobody taught it in round 1; in round 2 it was refused without a score
+    assert lines_of(c) == ([(0, 0.9), (1, 0.9), (2, 0.9)], [(2, 0.9)])
     assert [panel.get_title() for panel in display.axes_] == ["a", "b", "c"]
     assert a.get_ylabel() == "accuracy"
     (legend,) = display.figure_.legends
@@ -216,7 +218,7 @@ def test_without_a_judge_there_is_no_history(fitted, cancer):
         HistoryDisplay.from_estimator(none)
 
 
-def test_who_was_refused_without_a_score_has_no_cross(cancer):
+def test_who_was_not_taught_has_no_cross(cancer):
     X, y = cancer
     members = [("one", GaussianNB()), ("other", GaussianNB())]
     same = CooperativeDistiller(members, random_state=0, deficiency="error").fit(X, y)
@@ -504,10 +506,17 @@ def test_what_does_not_fit_the_lesson_is_refused(fitted, cancer):
         LessonDisplay.from_estimator(fitted, X, np.where(y == 1, 1, 5))
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         LessonDisplay.from_estimator(fitted, X, y[:50])
+    for count in (0, 1.5, "a", None):
+        with pytest.raises(ValueError, match="The 'max_samples' parameter of Lesson"):
+            LessonDisplay.from_estimator(fitted, X, y, max_samples=count)
+        with pytest.raises(ValueError, match="The 'max_columns' parameter of Histo"):
+            HistoryDisplay(HISTORY).plot(max_columns=count)
     for features in ([0], [0, 0, 1], 3):
-        with pytest.raises(ValueError, match=r"`features` must name two columns"):
+        with pytest.raises(
+            ValueError, match=r"`features` must be a list of two columns"
+        ):
             LessonDisplay.from_estimator(fitted, X, y, features=features)
-    with pytest.raises(ValueError, match="`features` names a column that X does not"):
+    with pytest.raises(ValueError, match="does not have: 'age'"):
         LessonDisplay.from_estimator(fitted, X, y, features=[0, "age"])
 
 

@@ -21,15 +21,10 @@ def cells_of(html):
 
 
 def test_a_hand_worked_table():
-    history = [
-        {"student": "a<b", "score_before": 0.5},
-        {"student": "tree", "score_before": 0.25},
-        {"student": "a<b", "score_before": 0.75},
-    ]
     transfer = np.array([[0, 2, 0], [3, 0, 0], [1200, 0, 0]])
     scores = np.array([0.875, 0.25, np.nan])
-    names = ["a<b", "tree", "frozen"]
-    html = members_table(names, history, scores, scores, transfer, "accuracy")
+    before = {"a<b": 0.5, "tree": 0.25, "frozen": np.nan}
+    html = members_table(before, scores, transfer, "accuracy")
     assert cells_of(html) == [
         [
             *("member", "accuracy before", "after", "learned from"),
@@ -51,6 +46,9 @@ def test_only_a_fitted_distiller_has_the_table(cancer):
     bundle = distiller._repr_mimebundle_()["text/html"]
     assert cells_of(bundle[bundle.index("<table style=") :]) == table
     assert [row[0] for row in table[1:]] == ["logistic", "tree", "bayes"]
+    before = [f"{r['score_before']:.4g}" for r in distiller.history_ if r["round"] == 1]
+    assert [row[1] for row in table[1:]] == before
+    assert [row[2] for row in table[1:]] == [f"{s:.4g}" for s in distiller.scores_]
     kept = [int(row[4]) for row in table[1:]]
     assert kept == distiller.transfer_matrix_.sum(axis=0).tolist()
     assert "samples kept" not in clone(distiller)._repr_html_()

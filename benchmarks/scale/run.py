@@ -27,6 +27,7 @@ import numpy as np
 sys.path.append(str(Path(__file__).parents[1]))
 from options import check_known, output_file, positive
 from runs import run_all, versions_of
+from tables import markdown
 
 BASE = {"rows": 10_000, "columns": 20, "members": 3, "classes": 2, "sites": 0}
 AXES = {
@@ -90,24 +91,27 @@ def report(records):
 
 
 def _table(axis, found):
-    lines = [
-        f"| {axis} | fit, s | times stacking's | without a gate | memory, MiB | "
-        "times the table's | stacking's | samples kept |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    head = [axis, "fit, s", "times stacking's", "without a gate", "memory, MiB"]
+    head += ["times the table's", "stacking's", "samples kept"]
+    rows = []
     for size in sorted({size for size, _ in found}):
         gate, free, stack = (found.get((size, model), {}) for model in MODELS)
         if "failed" in gate:
-            lines.append(f"| {size:,} | {gate['failed']} |")
+            rows.append([f"{size:,}", gate["failed"], *[""] * 6])
             continue
-        seconds = stack.get("seconds", np.nan)
-        lines.append(
-            f"| {size:,} | {gate['seconds']:.1f} | {gate['seconds'] / seconds:.2f} | "
-            f"{free.get('seconds', np.nan) / seconds:.2f} | {gate['memory']:.0f} | "
-            f"{gate['memory'] / gate['table']:.1f} | "
-            f"{stack.get('memory', np.nan):.0f} | {gate['samples']:,} |"
+        of_stack = ["", "", ""]
+        if "seconds" in stack:
+            ratios = (one["seconds"] / stack["seconds"] for one in (gate, free))
+            of_stack = [*(f"{ratio:.2f}" for ratio in ratios), f"{stack['memory']:.0f}"]
+        times, without, memory = of_stack
+        rows.append(
+            [
+                *(f"{size:,}", f"{gate['seconds']:.1f}", times, without),
+                *(f"{gate['memory']:.0f}", f"{gate['memory'] / gate['table']:.1f}"),
+                *(memory, f"{gate['samples']:,}"),
+            ]
         )
-    return "\n".join(lines).replace("nan", "")
+    return markdown(head, rows)
 
 
 def _slopes(found):

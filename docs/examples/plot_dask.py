@@ -33,7 +33,6 @@ distiller = CooperativeDistiller(
     ],
     random_state=0,
 )
-here = distiller.fit(X, y).predict_proba(X)
 
 # %%
 # The same fit there
@@ -41,6 +40,7 @@ here = distiller.fit(X, y).predict_proba(X)
 # Workers import this file: the guard keeps them from starting clusters of their own.
 
 if __name__ == "__main__":
+    here = distiller.fit(X, y).predict_proba(X)
     with (
         LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=None

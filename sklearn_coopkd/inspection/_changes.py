@@ -51,7 +51,8 @@ def lesson_changes(
         If it is not fitted.
 
     ValueError
-        If there is no such member or lesson, or X has too few rows.
+        If there is no such member or lesson, or X has other columns than in `fit`, or
+        more or fewer rows.
 
     See Also
     --------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_coopkd._compat import Interval, check_parameters
 from sklearn_coopkd._containers import n_rows
 from sklearn_coopkd._distiller import BaseDistiller
 
@@ -57,19 +59,10 @@ def rows_of(estimator: Any, X: Any) -> Any:
     return X
 
 
-def member_names(distiller: BaseDistiller) -> list[str]:
-    """Names of the members that were fitted, in the order of `estimators_`."""
-    return list(distiller._names)
-
-
-def check_member(distiller: BaseDistiller, name: str, parameter: str) -> None:
-    """Raise unless a member of this name was fitted."""
-    names = member_names(distiller)
-    if name not in names:
-        raise ValueError(
-            f"`{parameter}` must be a member of `estimator`; got {name!r}. The members "
-            f"are: {', '.join(map(repr, names))}."
-        )
+def check_count(value: Any, parameter: str, caller: str) -> None:
+    """Raise unless a parameter is an int of at least 1."""
+    count = [Interval(Integral, 1, None, closed="left")]
+    check_parameters({parameter: count}, {parameter: value}, caller)
 
 
 def find_lesson(
@@ -99,11 +92,15 @@ def find_lesson(
     ValueError
         If there is no such member or no such lesson.
     """
-    names = member_names(distiller)
+    names = distiller._names
     transfer = np.array(distiller.transfer_matrix_, dtype=float)
     for name, parameter, axis in ((teacher, "teacher", 0), (student, "student", 1)):
         if name is not None:
-            check_member(distiller, name, parameter)
+            if name not in names:
+                raise ValueError(
+                    f"`{parameter}` must be a member of `estimator`; got {name!r}. The "
+                    f"members are: {', '.join(map(repr, names))}."
+                )
             others = np.flatnonzero(np.array(names) != name)
             np.moveaxis(transfer, axis, 0)[others] = -1
     i, j = np.unravel_index(transfer.argmax(), transfer.shape)

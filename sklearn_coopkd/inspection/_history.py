@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from sklearn_coopkd._compat import check_matplotlib_support
-from sklearn_coopkd.inspection._fitted import distiller_in
+from sklearn_coopkd.inspection._fitted import check_count, distiller_in
 
 MIN_WIDTH = 1.6  # of a panel, in inches
 KEPT, REFUSED = "#0072B2", "#D55E00"  # blue and vermilion of Okabe and Ito
@@ -21,7 +21,7 @@ class HistoryDisplay:
     kept and joined by a line; what it refused is a cross at the score that the student
     would have had. A cross above the line: the score rose, but by less than `tol`, or
     the student was not right on more rows (regression: not closer to y on average). One
-    that was refused on the first fold alone has no score, and no cross.
+    that was refused on the first fold alone has no score: its cross is on the line.
 
     It is recommended to use `from_estimator` to create one.
 
@@ -126,6 +126,7 @@ class HistoryDisplay:
             If no round was run, or there was no gate.
         """
         check_matplotlib_support("HistoryDisplay.plot")
+        check_count(max_columns, "max_columns", "HistoryDisplay.plot")
         import matplotlib.pyplot as plt
         from matplotlib.ticker import MaxNLocator
 
@@ -139,7 +140,7 @@ class HistoryDisplay:
                 "`validation`."
             )
         students = list(dict.fromkeys(record["student"] for record in self.history))
-        n_columns = min(len(students), max(1, max_columns))
+        n_columns = min(len(students), max_columns)
         if ax is not None:  # as many as are legible side by side
             inches = ax.get_window_extent().width / ax.figure.dpi
             n_columns = min(n_columns, max(1, int(inches / MIN_WIDTH)))
@@ -187,21 +188,16 @@ class HistoryDisplay:
         level = records[0]["score_before"]
         kept = [(0, level)]
         for record in records:
-            score = record["score_after"]
+            round_, score = record["round"], record["score_after"]
             if record["accepted"]:
                 level = score
-            elif np.isfinite(score):
-                last = record["round"] - 1
-                panel.plot(
-                    *([last, record["round"]], [level, score]),
-                    color=REFUSED,
-                    linestyle=":",
-                    linewidth=1.2,
-                )
-                panel.plot(
-                    *(record["round"], score), "x", color=REFUSED, markersize=7, mew=1.8
-                )
-            kept.append((record["round"], level))
+            elif record["taught"]:
+                score = score if np.isfinite(score) else level
+                way = [round_ - 1, round_], [level, score]
+                panel.plot(*way, color=REFUSED, linestyle=":", linewidth=1.2)
+                cross = {"color": REFUSED, "markersize": 7, "mew": 1.8, "zorder": 3}
+                panel.plot(round_, score, "x", **cross)
+            kept.append((round_, level))
         panel.plot(*zip(*kept), "o-", color=KEPT, markersize=5)
         panel.margins(y=0.15)
 
@@ -210,14 +206,9 @@ class HistoryDisplay:
         from matplotlib.lines import Line2D
 
         handles = [Line2D([], [], color=KEPT, marker="o", label="kept")]
-        if any(
-            not r["accepted"] and np.isfinite(r["score_after"]) for r in self.history
-        ):
-            handles.append(
-                Line2D(
-                    [], [], color=REFUSED, marker="x", linestyle=":", label="refused"
-                )
-            )
+        if any(r["taught"] and not r["accepted"] for r in self.history):
+            cross = {"color": REFUSED, "marker": "x", "linestyle": ":"}
+            handles.append(Line2D([], [], label="refused", **cross))
         where = {"loc": "outside upper right", "ncols": 2}
         if not hasattr(place, "add_gridspec"):
             where |= {"loc": "lower right", "bbox_to_anchor": (1.0, 1.06)}

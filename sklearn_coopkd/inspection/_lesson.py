@@ -24,9 +24,9 @@ from sklearn_coopkd._containers import (
 from sklearn_coopkd._distiller import BaseDistiller
 from sklearn_coopkd._points import as_points
 from sklearn_coopkd.inspection._fitted import (
+    check_count,
     distiller_in,
     find_lesson,
-    member_names,
     rows_of,
 )
 
@@ -154,12 +154,12 @@ class LessonDisplay:
         student, teacher : str, default=None
             Names of members. None: the two with the largest lesson.
 
-        features : pair of str or int, default=None
+        features : list of two str or int, default=None
             Two columns that span the picture. None: the first two principal components
             of all columns, numbers in standard deviations, categories one-hot.
 
         max_samples : int, default=40
-            At most so many samples are drawn, at least one, evenly out of all.
+            At most so many samples are drawn, evenly out of all.
 
         ax : matplotlib Axes, default=None
             Where to draw. None: new axes.
@@ -177,8 +177,8 @@ class LessonDisplay:
             If it is not fitted.
 
         ValueError
-            If there is no such member, lesson or column, if X has other rows or
-            columns than those of `fit`, or y other labels.
+            If there is no such member, lesson or column, if X has other columns than
+            in `fit`, or more or fewer rows, or y other labels.
         """
         distiller = distiller_in(estimator)
         X = rows_of(estimator, X)
@@ -186,14 +186,15 @@ class LessonDisplay:
         check_consistent_length(X, y)
         _check_known(distiller, y)
         student, teacher, kept, position = find_lesson(distiller, student, teacher)
-        made = take_rows(kept.X, position)
-        sources = take_rows(X, kept.source[position])
         shown = _evenly(n_rows(X), MAX_ROWS)
-        rows = take_rows(X, shown)
+        rows, made = take_rows(X, shown), take_rows(kept.X, position)
         codec = TableCodec(X)
-        place = _component_places if features is None else _column_places
-        places, axis_names = place(codec, rows, sources, made, features)
-        i = member_names(distiller).index(teacher)
+        tables = [codec.Z[shown], codec.Z[kept.source[position]], codec.encode(made)]
+        if features is None:
+            places, axis_names = _component_places(codec, tables)
+        else:
+            places, axis_names = _column_places(codec, tables, features)
+        i = distiller._names.index(teacher)
         answers = [_answers(distiller, i, table) for table in (rows, made)]
         display = cls(
             rows=places[0],
@@ -215,7 +216,7 @@ class LessonDisplay:
         Parameters
         ----------
         max_samples : int, default=40
-            At most so many samples are drawn, at least one, evenly out of all.
+            At most so many samples are drawn, evenly out of all.
 
         ax : matplotlib Axes, default=None
             Where to draw. None: new axes.
@@ -226,11 +227,12 @@ class LessonDisplay:
             Itself.
         """
         check_matplotlib_support("LessonDisplay.plot")
+        check_count(max_samples, "max_samples", "LessonDisplay.plot")
         import matplotlib.pyplot as plt
 
         if ax is None:
             _, ax = plt.subplots(figsize=(6.4, 4.8), layout="constrained")
-        drawn = _evenly(len(self.samples), max(1, max_samples))
+        drawn = _evenly(len(self.samples), max_samples)
         colors = _Colors(self.classes, np.concatenate([self.y, self.answers]))
         self._draw_region(ax, colors, drawn)
         ax.scatter(*self.rows.T, s=9, c=colors(self.y), linewidths=0, alpha=0.55)
@@ -359,20 +361,22 @@ def _evenly(n: int, at_most: int) -> np.ndarray:
 
 
 def _component_places(
-    codec: TableCodec, rows: Any, sources: Any, made: Any, features: Any
+    codec: TableCodec, tables: list[Any]
 ) -> tuple[list[np.ndarray], list[str]]:
-    """Places of three tables along the first two principal components of the rows."""
-    Z = codec.encode(rows)
-    tables = [
-        as_points(codec, codec.Z, Z if table is rows else codec.encode(table))
-        for table in (rows, sources, made)
-    ]
-    n_components = min(2, *tables[0].shape)
-    solver = "arpack" if sparse.issparse(Z) else "auto"
-    if min(tables[0].shape) <= 2 and sparse.issparse(Z):
-        tables, solver = [table.toarray() for table in tables], "auto"
-    pca = PCA(n_components, svd_solver=solver, random_state=0).fit(tables[0])
-    places = [pca.transform(table) for table in tables]
+    """Places of encoded tables along the first two principal components of the first.
+
+    Returns the places, and names of the components.
+    """
+    points = [as_points(codec, codec.Z, Z) for Z in tables]
+    n_components = min(2, *points[0].shape)
+    solver = "auto"
+    if sparse.issparse(points[0]):
+        if min(points[0].shape) > 2:
+            solver = "arpack"  # which needs more columns than components
+        else:
+            points = [table.toarray() for table in points]
+    pca = PCA(n_components, svd_solver=solver, random_state=0).fit(points[0])
+    places = [pca.transform(table) for table in points]
     if n_components < 2:
         places = [np.column_stack([p, np.zeros(len(p))]) for p in places]
     shares = [*pca.explained_variance_ratio_, 0.0][:2]
@@ -381,22 +385,25 @@ def _component_places(
 
 
 def _column_places(
-    codec: TableCodec, rows: Any, sources: Any, made: Any, features: Any
+    codec: TableCodec, tables: list[Any], features: Any
 ) -> tuple[list[np.ndarray], list[str]]:
-    """Places of three tables by two of their columns."""
-    masks = [resolve_columns(rows, f, "features") for f in np.ravel(features)]
-    positions = [np.flatnonzero(mask) for mask in masks]
-    if [len(p) for p in positions] != [1, 1]:
+    """Places of encoded tables by two of their columns, and the names of these."""
+    wanted = features if isinstance(features, (list, tuple)) else [features]
+    found = [
+        np.flatnonzero(resolve_columns(codec.X, column, "features"))
+        for column in wanted
+    ]
+    if [len(positions) for positions in found] != [1, 1]:
         raise ValueError(
-            f"`features` must name two columns; got {features!r}. Give two names, or "
-            "two positions."
+            f"`features` must be a list of two columns; got {features!r}. Give two "
+            "names, or two positions."
         )
-    columns = np.concatenate(positions)
-    names = [str(column_names(rows)[k]) for k in columns]
-    encoded = [codec.encode(table)[:, columns] for table in (rows, sources, made)]
-    if sparse.issparse(encoded[0]):
-        encoded = [Z.toarray() for Z in encoded]
-    # a missing cell stands where most rows are, in all three tables
-    known = [Z[np.isfinite(Z)] for Z in encoded[0].T]
-    typical = [np.median(cells) if len(cells) else 0.0 for cells in known]
-    return [np.where(np.isfinite(Z), Z, typical) for Z in encoded], names
+    columns = np.concatenate(found)
+    names = [str(column_names(codec.X)[k]) for k in columns]
+    cells = [Z[:, columns] for Z in tables]
+    if sparse.issparse(cells[0]):
+        cells = [Z.toarray() for Z in cells]
+    # a missing cell stands where most rows are, in all tables
+    known = [Z[np.isfinite(Z)] for Z in cells[0].T]
+    typical = [np.median(of_column) if len(of_column) else 0.0 for of_column in known]
+    return [np.where(np.isfinite(Z), Z, typical) for Z in cells], names

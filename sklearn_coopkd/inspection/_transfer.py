@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from sklearn_coopkd._compat import check_matplotlib_support
-from sklearn_coopkd.inspection._fitted import distiller_in, member_names
+from sklearn_coopkd.inspection._fitted import distiller_in
 
 
 class TransferDisplay:
@@ -109,9 +109,7 @@ class TransferDisplay:
             If it is not fitted.
         """
         distiller = distiller_in(estimator)
-        display = cls(
-            distiller.transfer_matrix_, display_labels=member_names(distiller)
-        )
+        display = cls(distiller.transfer_matrix_, display_labels=distiller._names)
         return display.plot(
             include_values=include_values,
             cmap=cmap,
