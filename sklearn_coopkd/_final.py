@@ -168,9 +168,10 @@ class PooledLogisticRegression(ClassifierMixin, BaseEstimator):
 class LinearPoolRegressor(RegressorMixin, BaseEstimator):
     """A weighted sum of the members' predictions, with weights that are not negative.
 
-    Weights of the least squared error, drawn toward equal ones; see `_pool`. Members
-    that predict nearly the same cannot get large weights of opposite sign, as ridge
-    regression gives them.
+    Weights of the least squared error, drawn toward equal ones. Members that predict
+    nearly the same cannot get large weights of opposite sign, as ridge regression gives
+    them. A row counts by one over the typical error of rows with similar predictions,
+    so that the few largest numbers do not decide alone; see `_pool`.
 
     Attributes
     ----------
@@ -178,7 +179,8 @@ class LinearPoolRegressor(RegressorMixin, BaseEstimator):
         One for each column; not negative.
 
     center_ : float
-        The mean of y: what is weighted is a prediction's distance from it.
+        The mean of y, of rows that count as said: what is weighted is a prediction's
+        distance from it.
 
     References
     ----------

@@ -88,15 +88,17 @@ class FittedModels:
     def answering(self) -> tuple[list[Fitted], list[int]]:
         """The models of which `held_out` gives those without a fold.
 
-        Members that have changed come last as they were, too, and their positions are
-        returned: a student that has learned what all say together says less that the
-        others do not.
+        Of classifiers, members that have changed come last as they were, too, and their
+        positions are returned: a student that has learned what all say together says
+        less that the others do not. (Of regressors that gains nothing.)
         """
         root = self.folds.root
         before = self.full[0][root]
         models = self.best[root] if self.folds.gates else before
-        pairs = enumerate(zip(models, before))
-        also_before = [j for j, (now, was) in pairs if now is not was]
+        also_before = []
+        if self.task.is_classification:
+            pairs = enumerate(zip(models, before))
+            also_before = [j for j, (now, was) in pairs if now is not was]
         return [*models, *(before[j] for j in also_before)], also_before
 
     def responses(self, judged, models):

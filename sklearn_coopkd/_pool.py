@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 from scipy.optimize import minimize, nnls
 from scipy.special import log_softmax
 
@@ -21,6 +22,11 @@ from sklearn_coopkd._calibration import PROBA_FLOOR
 # summed over rows (of numbers: of a normal distribution): with few rows the pool is the
 # plain mean.
 SHRINKAGE = 10.0
+
+# Errors of numbers are compared among rows with similar predictions: a Gaussian window
+# of so much of all rows, on a grid of so many cells, and no variance below so much of
+# that of all rows.
+WINDOW, RANKS, LEAST_SHARE = 0.03, 200, 0.01
 
 
 def fit_pool(
@@ -98,6 +104,10 @@ def fit_linear_pool(
 ) -> LinearPool:
     """Fit weights of the least squared error on rows that no member was fitted with.
 
+    Targets that vary more where they are large would let a few rows decide. So rows
+    count by one over the typical error of those with similar predictions, which is
+    between least squares (all alike) and weighting by one over the variance.
+
     Parameters
     ----------
     predictions : ndarray of shape (n_members, n_rows)
@@ -113,9 +123,17 @@ def fit_linear_pool(
         have a weight it is the plain mean.
     """
     weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
-    share = np.full(len(predictions), 1.0 / len(predictions))
     if not weight.any():
-        return LinearPool(share, 0.0)
+        return LinearPool(np.full(len(predictions), 1.0 / len(predictions)), 0.0)
+    pool = _least_squares(predictions, y, weight)
+    pooled = pool(predictions)
+    surer = weight / _local_error(pooled, y - pooled, weight)
+    return _least_squares(predictions, y, surer * (weight.sum() / surer.sum()))
+
+
+def _least_squares(predictions, y, weight):
+    """The pool of the least weighted squared error, drawn toward the plain mean."""
+    share = np.full(len(predictions), 1.0 / len(predictions))
     center = float(np.average(y, weights=weight))
     error = np.average((y - share @ predictions) ** 2, weights=weight)
     if not error > np.finfo(np.float64).tiny:
@@ -127,3 +145,24 @@ def fit_linear_pool(
         np.concatenate([scale * (y - center), held @ share]),
     )
     return LinearPool(found, center)
+
+
+def _local_error(predicted, residual, weight):
+    """Root mean squared residual among rows with similar predictions, (n_rows,).
+
+    A Gaussian window over the share of all weight that is predicted less: a row that
+    is there twice counts as one of twice the weight.
+    """
+    level, position = np.unique(predicted, return_inverse=True)
+    at_level = np.bincount(position, weight, len(level))
+    rank = (np.cumsum(at_level) - at_level / 2) / at_level.sum()
+    cell = np.minimum((rank * RANKS).astype(np.intp), RANKS - 1)[position]
+    mass = np.bincount(cell, weight, RANKS)
+    squares = np.bincount(cell, weight * residual**2, RANKS)
+    width = WINDOW * RANKS
+    around = [gaussian_filter1d(a, width, mode="constant") for a in (squares, mass)]
+    variance = around[0] / np.maximum(around[1], np.finfo(np.float64).tiny)
+    overall = np.average(residual**2, weights=weight)
+    # where nearly nothing is left to explain, a weight must not become huge
+    floor = max(LEAST_SHARE * overall, np.finfo(np.float64).tiny)
+    return np.sqrt(np.maximum(variance[cell], floor))

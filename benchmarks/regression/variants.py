@@ -37,8 +37,11 @@ from threadpoolctl import threadpool_limits
 from sklearn_coopkd import (
     CooperativeDistillerRegressor,
     QuintessentialGenerator,
+    _final,
     _gate,
+    _pool,
     _soft_labels,
+    _tasks,
 )
 from sklearn_coopkd._final import LinearPoolRegressor
 from sklearn_coopkd._models import FittedModels
@@ -126,6 +129,23 @@ class WithRidge(LinearPoolRegressor):
         return (super().predict(X) + self.ridge_.predict(X)) / 2
 
 
+def rows_alike(predictions, y, sample_weight=None):
+    """The pool of the least squared error, whatever that of similar rows is."""
+    weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
+    if not weight.any():
+        return _pool.fit_linear_pool(predictions, y, weight)
+    return _pool._least_squares(predictions, y, weight)
+
+
+def also_as_they_were(models):
+    """What classifiers' stack asks: students, and what has changed as it was."""
+    root = models.folds.root
+    before = models.full[0][root]
+    now = models.best[root] if models.folds.gates else before
+    changed = [j for j, (a, b) in enumerate(zip(now, before)) if a is not b]
+    return [*now, *(before[j] for j in changed)], changed
+
+
 VARIANTS = {
     "default": {},
     "uncertainty: spread": {"generator": Surer()},
@@ -142,13 +162,14 @@ VARIANTS = {
     "validation=None": {"validation": None},
     "max_iter=2": {"max_iter": 2},
     "cv=5": {"cv": 5},
-    "the stack asks students alone": {},
+    "rows alike, final estimator": {},
+    "rows alike, teaching": {},
+    "the stack asks members as they were, too": {},
     "RidgeCV": {"final_estimator": RidgeCV()},
     "mean of RidgeCV and the default": {"final_estimator": WithRidge()},
     "max_iter=0": {"max_iter": 0},
     "max_iter=0, RidgeCV": {"max_iter": 0, "final_estimator": RidgeCV()},
 }
-ANSWERING = FittedModels.answering
 # no parameters: module, name, value
 CONSTANTS = {
     "soft labels: half the number": (_soft_labels, "POOL_SHARE", 0.5),
@@ -156,10 +177,12 @@ CONSTANTS = {
     "gate: no standard error": (_gate, "STANDARD_ERRORS", {"regression": 0.0}),
     "gate: one standard error": (_gate, "STANDARD_ERRORS", {"regression": 1.0}),
     "gate: score alone": (_gate, "STANDARD_ERRORS", {"regression": -1e9}),
-    "the stack asks students alone": (
+    "rows alike, final estimator": (_final, "fit_linear_pool", rows_alike),
+    "rows alike, teaching": (_tasks, "fit_linear_pool", rows_alike),
+    "the stack asks members as they were, too": (
         FittedModels,
         "answering",
-        lambda models: (ANSWERING(models)[0][: models.n_members], []),
+        also_as_they_were,
     ),
 }
 
