@@ -20,6 +20,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_coopkd._columns import fingerprint
 from sklearn_coopkd._combination import as_columns, fit_calibration
 from sklearn_coopkd._compat import (
     BaseHeterogeneousEnsemble,
@@ -459,7 +460,7 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
         self.transfer_matrix_ = result.transfer
         self.scores_ = result.scores
         self._names = list(result.names)
-        self._n_rows = len(y)
+        self._fingerprint = fingerprint(X)
         self._columns_seen = result.columns
         self.pseudo_samples_ = Bunch()
         for name, lesson in zip(result.names, result.lessons):

@@ -10,15 +10,17 @@ import polars as pl
 import pytest
 from conftest import make_members
 from scipy import sparse
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from sklearn_coopkd import (
@@ -178,14 +180,14 @@ def test_the_line_goes_through_what_was_kept():
     # nobody taught it in round 1; in round 2 it was refused without a score
     assert lines_of(c) == ([(0, 0.9), (1, 0.9), (2, 0.9)], [(2, 0.9)])
     assert [panel.get_title() for panel in display.axes_] == ["a", "b", "c"]
-    assert a.get_ylabel() == "accuracy"
+    assert a.get_ylabel() == "accuracy\n(a scale for each)"
     (legend,) = display.figure_.legends
     assert [text.get_text() for text in legend.get_texts()] == ["kept", "refused"]
 
 
 def test_the_history_of_a_fit(judged):
     display = HistoryDisplay.from_estimator(judged, max_columns=2)
-    assert display.axes_[0].get_ylabel() == "neg_log_loss"
+    assert display.axes_[0].get_ylabel() == "neg_log_loss\n(a scale for each)"
     last = {
         panel.get_title(): lines_of(panel)[0][-1][1] for panel in display.axes_.flat
     }
@@ -602,3 +604,77 @@ def test_a_missing_cell_stays_where_it_is():
     gaps = X["a"].isna().to_numpy()[source]
     assert gaps.any()
     assert (display.samples[gaps, 0] == display.sources[gaps, 0]).all()
+
+
+def dated_table():
+    """Categories and numbers, some missing, and a day for each row."""
+    rng = np.random.RandomState(0)
+    X = pd.DataFrame(
+        {
+            "color": rng.choice(["red", "green", "blue"], 120),
+            "size": rng.randn(120),
+            "day": pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(120), "D"),
+        }
+    )
+    y = np.where(X["size"] + (X["color"] == "red") > 0.4, "up", "down")
+    X.loc[:9, "color"] = None
+    X.loc[10:19, "size"] = np.nan
+    return X, y
+
+
+def test_categories_dates_and_missing_cells_are_named_and_apart():
+    X, y = dated_table()
+    numbers = make_column_transformer((SimpleImputer(), ["size"]))
+    colors = OneHotEncoder(handle_unknown="ignore")
+    both = make_column_transformer((SimpleImputer(), ["size"]), (colors, ["color"]))
+    members = [
+        ("numbers", make_pipeline(numbers, DecisionTreeClassifier(max_depth=1))),
+        ("both", make_pipeline(both, LogisticRegression())),
+    ]
+    distiller = CooperativeDistiller(members, validation=None, random_state=0)
+    distiller.fit(X, y)
+    display = LessonDisplay.from_estimator(
+        distiller, X, y, features=["color", "size"], max_samples=500
+    )
+    colors, sizes = display.axis_ticks
+    # in the order of the alphabet, what is missing below
+    assert colors == {-1.0: "missing", 0.0: "blue", 1.0: "green", 2.0: "red"}
+    expected = X["color"].map({"blue": 0, "green": 1, "red": 2}).fillna(-1)
+    assert np.abs(display.rows[:, 0] - expected).max() <= 0.25
+    is_known = X["size"].notna().to_numpy()
+    np.testing.assert_allclose(display.rows[is_known, 1], X["size"][is_known])
+    assert list(sizes.values()) == ["missing"]
+    assert (display.rows[~is_known, 1] == next(iter(sizes))).all()
+    assert next(iter(sizes)) < X["size"].min()
+    # a sample whose category stays is as far beside it as its source
+    lesson = distiller.pseudo_samples_[display.student]
+    mine = lesson.teacher == display.teacher
+    stays = (
+        lesson.X["color"][mine].fillna("").to_numpy()
+        == X["color"].fillna("").to_numpy()[lesson.source[mine]]
+    )
+    assert stays.any()
+    aside = display.samples[stays, 0] - display.sources[stays, 0]
+    np.testing.assert_allclose(aside, 0.0, atol=1e-12)
+    texts = [label.get_text() for label in display.ax_.get_xticklabels()]
+    assert texts == ["missing", "blue", "green", "red"]
+    days = LessonDisplay.from_estimator(distiller, X, y, features=["day", "size"])
+    assert list(days.axis_ticks[0].values())[:2] == ["2024-01-01", "2024-02-10"]
+    np.testing.assert_allclose(np.diff(days.rows[:, 0]), 24 * 3600)
+
+
+def test_other_rows_or_another_order_are_refused(cancer):
+    X, y = cancer
+    fitted = fit(X, y)
+    turned = np.arange(len(y))[::-1]
+    for draw in (lambda X: LessonDisplay.from_estimator(fitted, X, y),
+                 lambda X: lesson_changes(fitted, X)):  # fmt: skip
+        with pytest.raises(ValueError, match=r"`X` must be the rows .* in their order"):
+            draw(X[turned])
+        with pytest.raises(ValueError, match=r"`X` must be the rows .* in their order"):
+            draw(X + 1)
+        draw(X * (1 + 1e-12))  # as a transformer may compute it again
+    with pytest.raises(
+        ValueError, match=r"`y` must be what .* in the order of its row"
+    ):
+        LessonDisplay.from_estimator(fitted, X, y[turned])

@@ -52,7 +52,7 @@ def lesson_changes(
 
     ValueError
         If there is no such member or lesson, or X has other columns than in `fit`, or
-        more or fewer rows.
+        other rows, or these in another order.
 
     See Also
     --------

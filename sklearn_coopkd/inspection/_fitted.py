@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_coopkd._columns import fingerprint
 from sklearn_coopkd._compat import Interval, check_parameters
 from sklearn_coopkd._containers import n_rows
 from sklearn_coopkd._distiller import BaseDistiller
@@ -45,16 +46,17 @@ def rows_of(estimator: Any, X: Any) -> Any:
     Raises
     ------
     ValueError
-        If there are more or fewer rows, or other columns, than in `fit`.
+        If there are other rows or columns than in `fit`, or in another order.
     """
     distiller = distiller_in(estimator)
     if isinstance(estimator, Pipeline) and len(estimator) > 1:
         X = estimator[:-1].transform(X)
     X = distiller._checked(X)
-    if n_rows(X) != distiller._n_rows:
+    if fingerprint(X) != distiller._fingerprint:
         raise ValueError(
             "`X` must be the rows that `estimator` was fitted with, in their order; "
-            f"got {n_rows(X)} rows in place of {distiller._n_rows}."
+            f"got {n_rows(X)} other rows, or these in another order. Samples are near "
+            "versions of rows by position."
         )
     return X
 

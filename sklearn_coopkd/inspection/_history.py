@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from textwrap import fill
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn_coopkd._compat import check_matplotlib_support
 from sklearn_coopkd.inspection._fitted import check_count, distiller_in
 
 MIN_WIDTH = 1.6  # of a panel, in inches
+LETTERS = 11  # of a title, in an inch
 KEPT, REFUSED = "#0072B2", "#D55E00"  # blue and vermilion of Okabe and Ito
 
 
@@ -169,7 +171,9 @@ class HistoryDisplay:
         for k, student in enumerate(students):
             panel = figure.add_subplot(grid[k // n_columns, k % n_columns])
             self._draw(panel, [r for r in self.history if r["student"] == student])
-            panel.set_title(student, fontsize="medium")
+            inches = panel.get_window_extent().width / figure.dpi
+            title = fill(student, max(12, int(inches * LETTERS)), max_lines=2)
+            panel.set_title(title, fontsize="medium")
             panel.set_xlim(-0.3, rounds[-1] + 0.3)
             panel.set_xticks([0, *rounds])
             panel.yaxis.set_major_locator(MaxNLocator(4, min_n_ticks=2))
@@ -177,7 +181,8 @@ class HistoryDisplay:
             if k + n_columns >= len(students):
                 panel.set_xlabel("Round (0: before)")
             if k % n_columns == 0:
-                panel.set_ylabel(self.score_name)
+                of_each = "" if len(students) == 1 else "\n(a scale for each)"
+                panel.set_ylabel(self.score_name + of_each)
             self.axes_[k] = panel
         self._add_legend(figure if ax is None else ax)
         self.figure_ = figure

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from textwrap import fill
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +16,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_consistent_length
 
 from sklearn_coopkd._codec import TableCodec
+from sklearn_coopkd._columns import INTEGER, columns_of
 from sklearn_coopkd._compat import check_matplotlib_support
 from sklearn_coopkd._containers import (
     column_names,
@@ -30,6 +33,9 @@ from sklearn_coopkd.inspection._fitted import (
     rows_of,
 )
 
+# Beside an axis: at most so many texts of so many letters, and how far the rows of one
+# category are spread, in steps from one to the next.
+MISSING, MAX_TICKS, MAX_TEXT, SPREAD = "missing", 12, 16, 0.25
 # More rows are drawn no more clearly.
 MAX_ROWS = 1000
 # The region of an answer: what the teacher says of so many nearest rows.
@@ -72,6 +78,10 @@ class LessonDisplay:
 
     axis_names : list of two str
         What the two directions of the picture are.
+
+    axis_ticks : list of two dict or None, default=None
+        What places along a direction stand for, {place: text}: categories, dates, or
+        "missing" beside numbers. None: numbers alone.
 
     classes : ndarray of shape (n_classes,) or None
         The labels; None: y are numbers.
@@ -116,6 +126,7 @@ class LessonDisplay:
         student: str,
         teacher: str,
         axis_names: list[str],
+        axis_ticks: list[dict[float, str] | None] | None = None,
         classes: np.ndarray | None = None,
     ) -> None:
         self.rows, self.y = rows, y
@@ -123,6 +134,7 @@ class LessonDisplay:
         self.answers = answers
         self.student, self.teacher = student, teacher
         self.axis_names = axis_names
+        self.axis_ticks = axis_ticks
         self.classes = classes
 
     @classmethod
@@ -155,7 +167,8 @@ class LessonDisplay:
             Names of members. None: the two with the largest lesson.
 
         features : list of two str or int, default=None
-            Two columns that span the picture. None: the first two principal components
+            Two columns that span the picture; rows of a category lie beside each other,
+            missing cells below all numbers. None: the first two principal components
             of all columns, numbers in standard deviations, categories one-hot.
 
         max_samples : int, default=40
@@ -178,22 +191,25 @@ class LessonDisplay:
 
         ValueError
             If there is no such member, lesson or column, if X has other columns than
-            in `fit`, or more or fewer rows, or y other labels.
+            in `fit`, or other rows, or these in another order, or y other values.
         """
         distiller = distiller_in(estimator)
         X = rows_of(estimator, X)
         y = column_or_1d(y)
         check_consistent_length(X, y)
-        _check_known(distiller, y)
         student, teacher, kept, position = find_lesson(distiller, student, teacher)
+        _check_truth(distiller, y, kept)
         shown = _evenly(n_rows(X), MAX_ROWS)
         rows, made = take_rows(X, shown), take_rows(kept.X, position)
         codec = TableCodec(X)
         tables = [codec.Z[shown], codec.Z[kept.source[position]], codec.encode(made)]
+        axes: list[_Axis]
         if features is None:
-            places, axis_names = _component_places(codec, tables)
+            places, axes = _component_places(codec, tables)
         else:
-            places, axis_names = _column_places(codec, tables, features)
+            # a sample is drawn as far beside its category as its source
+            of_rows = [shown, kept.source[position], kept.source[position]]
+            places, axes = _column_places(codec, tables, of_rows, features)
         i = distiller._names.index(teacher)
         answers = [_answers(distiller, i, table) for table in (rows, made)]
         display = cls(
@@ -205,7 +221,8 @@ class LessonDisplay:
             answers=np.concatenate(answers),
             student=student,
             teacher=teacher,
-            axis_names=axis_names,
+            axis_names=[axis.name for axis in axes],
+            axis_ticks=[axis.ticks for axis in axes],
             classes=distiller.classes_ if is_classifier(distiller) else None,
         )
         return display.plot(max_samples=max_samples, ax=ax)
@@ -257,8 +274,11 @@ class LessonDisplay:
         ax.scatter(*self.samples[drawn].T, c=colors(y), edgecolors="black", **marks)
         n, n_drawn = len(self.samples), len(drawn)
         count = f"{n:,} samples" if n == n_drawn else f"{n_drawn} of {n:,} samples"
-        ax.set_title(f"{self.teacher} teaches {self.student}: {count}")
+        ax.set_title(fill(f"{self.teacher} teaches {self.student}: {count}", 56))
         ax.set(xlabel=self.axis_names[0], ylabel=self.axis_names[1])
+        for axis, ticks in zip((ax.xaxis, ax.yaxis), self.axis_ticks or []):
+            if ticks:
+                _label(axis, ticks)
         self._add_legend(ax, colors)
         self.ax_, self.figure_ = ax, ax.figure
         return self
@@ -319,7 +339,10 @@ class _Colors:
         elif len(classes) <= len(PALETTE):
             self.table = np.array([mpl.colors.to_rgba(c) for c in PALETTE])
         else:
-            self.table = mpl.colormaps["viridis"](np.linspace(0, 1, len(classes)))
+            # labels have no order; of more than twenty no colours can be told apart
+            few = len(classes) <= 20
+            steps = np.arange(len(classes)) if few else np.linspace(0, 1, len(classes))
+            self.table = mpl.colormaps["tab20" if few else "turbo"](steps)
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         if self.classes is None:
@@ -341,15 +364,22 @@ def _answers(distiller: BaseDistiller, i: int, X: Any) -> np.ndarray:
     return answers[:, 0]
 
 
-def _check_known(distiller: BaseDistiller, y: np.ndarray) -> None:
-    """Raise if y has labels that the distiller was not fitted with."""
-    if not is_classifier(distiller):
-        return
-    unknown = sorted(set(y.tolist()) - set(distiller.classes_.tolist()), key=str)
-    if unknown:
+def _check_truth(distiller: BaseDistiller, y: np.ndarray, lesson: Any) -> None:
+    """Raise if y is not what the sources of a lesson were in `fit`."""
+    if is_classifier(distiller):
+        unknown = sorted(set(y.tolist()) - set(distiller.classes_.tolist()), key=str)
+        if unknown:
+            raise ValueError(
+                f"`y` must have the labels that `estimator` was fitted with; got "
+                f"{unknown[0]!r}. They are: {distiller.classes_.tolist()}."
+            )
+    wrong = np.flatnonzero(y[lesson.source] != lesson.y)
+    if len(wrong):
+        row = lesson.source[wrong[0]]
         raise ValueError(
-            f"`y` must have the labels that `estimator` was fitted with; got "
-            f"{unknown[0]!r}. They are: {distiller.classes_.tolist()}."
+            "`y` must be what `estimator` was fitted with, in the order of its rows; "
+            f"got {y.tolist()[row]!r} in row {row}, which had "
+            f"{lesson.y.tolist()[wrong[0]]!r}."
         )
 
 
@@ -362,10 +392,10 @@ def _evenly(n: int, at_most: int) -> np.ndarray:
 
 def _component_places(
     codec: TableCodec, tables: list[Any]
-) -> tuple[list[np.ndarray], list[str]]:
+) -> tuple[list[np.ndarray], list[_Axis]]:
     """Places of encoded tables along the first two principal components of the first.
 
-    Returns the places, and names of the components.
+    Returns the places, and what the two directions are.
     """
     points = [as_points(codec, codec.Z, Z) for Z in tables]
     n_components = min(2, *points[0].shape)
@@ -381,13 +411,16 @@ def _component_places(
         places = [np.column_stack([p, np.zeros(len(p))]) for p in places]
     shares = [*pca.explained_variance_ratio_, 0.0][:2]
     names = [f"Principal component {k + 1} ({s:.0%})" for k, s in enumerate(shares)]
-    return places, names
+    return places, [_Axis(name) for name in names]
 
 
 def _column_places(
-    codec: TableCodec, tables: list[Any], features: Any
-) -> tuple[list[np.ndarray], list[str]]:
-    """Places of encoded tables by two of their columns, and the names of these."""
+    codec: TableCodec, tables: list[Any], of_rows: list[np.ndarray], features: Any
+) -> tuple[list[np.ndarray], list[_Axis]]:
+    """Places of encoded tables by two of their columns, and what these are.
+
+    `of_rows` has the row of the pool of each row of each table.
+    """
     wanted = features if isinstance(features, (list, tuple)) else [features]
     found = [
         np.flatnonzero(resolve_columns(codec.X, column, "features"))
@@ -399,11 +432,110 @@ def _column_places(
             "names, or two positions."
         )
     columns = np.concatenate(found)
-    names = [str(column_names(codec.X)[k]) for k in columns]
     cells = [Z[:, columns] for Z in tables]
     if sparse.issparse(cells[0]):
         cells = [Z.toarray() for Z in cells]
-    # a missing cell stands where most rows are, in all tables
-    known = [Z[np.isfinite(Z)] for Z in cells[0].T]
-    typical = [np.median(of_column) if len(of_column) else 0.0 for of_column in known]
-    return [np.where(np.isfinite(Z), Z, typical) for Z in cells], names
+    axes = [
+        _column_axis(codec, j, np.concatenate(cells)[:, k])
+        for k, j in enumerate(columns.tolist())
+    ]
+    beside = np.random.RandomState(0).uniform(-1, 1, (n_rows(codec.X), 2))
+    places = [
+        np.column_stack([axis.places(Z[:, k]) for k, axis in enumerate(axes)])
+        + beside[rows] * [axis.spread for axis in axes]
+        for Z, rows in zip(cells, of_rows)
+    ]
+    return places, axes
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """What a direction of the picture is."""
+
+    name: str
+    ticks: dict[float, str] | None = None
+    missing: float = 0.0  # where missing cells are drawn
+    spread: float = 0.0  # how far rows of one value are spread
+    of_code: np.ndarray | None = None  # the place of each category, by its code
+
+    def places(self, values: np.ndarray) -> np.ndarray:
+        """Where encoded values are drawn."""
+        is_known = np.isfinite(values)
+        if self.of_code is None:
+            return np.where(is_known, values, self.missing)
+        codes = np.where(is_known, values, 0).astype(np.intp)
+        return np.where(is_known, self.of_code[codes], self.missing)
+
+
+def _column_axis(codec: TableCodec, j: int, values: np.ndarray) -> _Axis:
+    """The direction of a column, of which some encoded values are given."""
+    name = str(column_names(codec.X)[j])
+    is_known = np.isfinite(values)
+    if not is_known.any():
+        return _Axis(name, {0.0: MISSING}, 0.0, SPREAD)
+    texts: dict[float, str] = {}
+    spread, step, of_code, low = 0.0, 1.0, None, 0.0
+    if j in codec.levels:
+        spread = SPREAD
+        of_code, texts = _category_places(codec, j)
+        if codec.held.get(j) == "dates":
+            spread, step = 0.0, 0.12 * max(of_code.max() - of_code.min(), 1.0)
+            low = float(of_code.min())
+    else:
+        low, high = values[is_known].min(), values[is_known].max()
+        step = 0.12 * ((high - low) or 1.0)
+    missing = float(low - step)
+    if not is_known.all():
+        texts = {missing: MISSING, **texts}
+    return _Axis(name, texts or None, missing, spread, of_code)
+
+
+def _category_places(codec: TableCodec, j: int) -> tuple[np.ndarray, dict[float, str]]:
+    """A place for each code of a column, in the order of its values; and texts.
+
+    Dates lie as far from each other as in time.
+    """
+    rows = codec.levels[j]
+    codes = np.flatnonzero(rows >= 0)
+    cells = list(columns_of(take_rows(codec.X, rows[codes]))[j])
+    order: list[int] = list(range(len(cells)))
+    if codec.kinds[j] != INTEGER:  # ordered categories are in their order
+        try:
+            order.sort(key=lambda k: cells[k])
+        except TypeError:  # texts and numbers
+            order.sort(key=lambda k: str(cells[k]))
+    place = np.arange(len(order), dtype=float)
+    shown = np.arange(len(order))
+    if codec.held.get(j) == "dates":
+        shown = _evenly(len(order), 4)
+        seconds = [_seconds(cells[k]) for k in order]
+        if np.isfinite(seconds).all():
+            place = np.array(seconds)
+    places = np.zeros(max(len(rows), 1))
+    places[codes[order]] = place
+    texts = [str(cells[k]).removesuffix(" 00:00:00")[:MAX_TEXT] for k in order]
+    return places, {float(place[k]): texts[k] for k in shown}
+
+
+def _seconds(cell: Any) -> float:
+    """A date as a number; NaN of durations, and of whatever else is none."""
+    try:
+        return float(np.datetime64(cell, "s").astype(np.int64))
+    except (TypeError, ValueError):
+        return np.nan
+
+
+def _label(axis: Any, ticks: dict[float, str]) -> None:
+    """Write what places stand for; "missing" alone beside the numbers."""
+    places, texts = list(ticks), list(ticks.values())
+    if texts == [MISSING]:
+        inside = [t for t in axis.get_ticklocs() if t > places[0]]
+        places, texts = [*places, *inside], [*texts, *(f"{t:g}" for t in inside)]
+    if len(places) > MAX_TICKS:
+        kept = _evenly(len(places), MAX_TICKS)
+        places, texts = [places[k] for k in kept], [texts[k] for k in kept]
+    low, high = axis.get_view_interval()
+    axis.set_ticks(places, texts)
+    axis.set_view_interval(low, high, ignore=True)
+    if axis.axis_name == "x" and max(map(len, texts)) * len(texts) > 50:
+        axis.set_tick_params(rotation=30)
