@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from sklearn_coopkd._containers import n_rows
+from sklearn_coopkd._containers import check_no_missing, n_rows
 from sklearn_coopkd._distiller import BaseDistiller, final_has
 from sklearn_coopkd._final import PooledLogisticRegression
 from sklearn_coopkd._responses import (
@@ -336,6 +336,7 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
         """Labels as a 1-D array; sets `classes_`."""
         if getattr(getattr(y, "dtype", None), "kind", None) == "f":
             assert_all_finite(y, input_name="y")
+        check_no_missing(y)
         check_classification_targets(y)
         y = column_or_1d(y, warn=True)
         if len(y) != n_rows(X):

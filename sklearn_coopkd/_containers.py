@@ -33,13 +33,17 @@ def as_table(X: Any) -> Any:
     Frames, 2-D arrays and CSR matrices pass through untouched; other sparse formats
     become CSR; anything else (lists, array-likes) becomes an array.
     """
+    if type(X).__name__ == "LazyFrame":
+        raise TypeError("`X` must hold its rows; got a LazyFrame. Use X.collect().")
     if is_pandas(X) or is_polars(X):
+        _check_any_rows(X)
         if is_pandas(X) and any(getattr(t, "kind", "") == "c" for t in X.dtypes):
             raise ValueError(f"Complex data not supported\n{X}\n")
         return X
     if sparse.issparse(X):
         if X.ndim != 2:
             raise ValueError(f"`X` must have 2 dimensions; got shape {X.shape}.")
+        _check_any_rows(X)
         if np.iscomplexobj(X):
             raise ValueError(f"Complex data not supported\n{X}\n")
         return X.tocsr()
@@ -56,6 +60,33 @@ def as_table(X: Any) -> Any:
             )
     # `check_array` also words the errors: 1-D input, no rows, no columns, complex.
     return check_array(X, dtype=None, ensure_all_finite=False)
+
+
+def _check_any_rows(X: Any) -> None:
+    """Raise as scikit-learn does for an array without rows."""
+    if not X.shape[0]:
+        raise ValueError(
+            f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is "
+            "required."
+        )
+
+
+def check_no_missing(y: Any) -> None:
+    """Raise if labels have a missing one."""
+    if hasattr(y, "is_null"):  # polars
+        missing = np.flatnonzero(y.is_null().to_numpy())
+    elif hasattr(y, "isna"):
+        missing = np.flatnonzero(np.asarray(y.isna()))
+    elif getattr(y, "dtype", np.dtype(object)).kind == "O":
+        cells = enumerate(y if hasattr(y, "__iter__") else [])
+        missing = np.array([k for k, c in cells if c is None or is_missing(c)])
+    else:
+        return
+    if len(missing):
+        raise ValueError(
+            f"`y` must have a label in every row; row {missing[0]} has none. Leave out "
+            "the rows without one. (Input contains NaN.)"
+        )
 
 
 def n_rows(X: Any) -> int:

@@ -166,6 +166,13 @@ def make_folds(
     for fold, (train_rows, test_rows) in enumerate(splits):
         train[fold, train_rows] = True
         test[fold, test_rows] = True
+        on_both = np.flatnonzero(train[fold] & test[fold])
+        if len(on_both):
+            raise ValueError(
+                f"`cv` must not train on rows that it tests; split {fold} does with "
+                f"{len(on_both)} of them, the first in row {on_both[0]}. What is not "
+                "out of sample would make every member look right."
+            )
     inner = tuple(range(len(splits)))
     if held_out is not None:
         test[:-1] &= ~held_out

@@ -153,16 +153,22 @@ def _local_error(predicted, residual, weight):
     A Gaussian window over the share of all weight that is predicted less: a row that
     is there twice counts as one of twice the weight.
     """
-    level, position = np.unique(predicted, return_inverse=True)
+    # equal predictions may differ in their last digits
+    scale = np.abs(predicted).max() or 1.0
+    level, position = np.unique(np.round(predicted / scale, 9), return_inverse=True)
     at_level = np.bincount(position, weight, len(level))
     rank = (np.cumsum(at_level) - at_level / 2) / at_level.sum()
-    cell = np.minimum((rank * RANKS).astype(np.intp), RANKS - 1)[position]
-    mass = np.bincount(cell, weight, RANKS)
-    squares = np.bincount(cell, weight * residual**2, RANKS)
-    width = WINDOW * RANKS
-    around = [gaussian_filter1d(a, width, mode="constant") for a in (squares, mass)]
+    place = np.clip(rank * RANKS - 0.5, 0, RANKS - 1)[position]
+    cell = np.minimum(place.astype(np.intp), RANKS - 2)
+    part = place - cell  # that of the next cell
+    around = []
+    for of_row in (weight * residual**2, weight):
+        total = np.bincount(cell, of_row * (1 - part), RANKS)
+        total += np.bincount(cell + 1, of_row * part, RANKS)
+        total = gaussian_filter1d(total, WINDOW * RANKS, mode="constant")
+        around.append(np.interp(place, np.arange(RANKS), total))
     variance = around[0] / np.maximum(around[1], np.finfo(np.float64).tiny)
     overall = np.average(residual**2, weights=weight)
     # where nearly nothing is left to explain, a weight must not become huge
     floor = max(LEAST_SHARE * overall, np.finfo(np.float64).tiny)
-    return np.sqrt(np.maximum(variance[cell], floor))
+    return np.sqrt(np.maximum(variance, floor))

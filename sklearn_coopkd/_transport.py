@@ -175,8 +175,13 @@ class Lessons:
 
         ValueError
             If the parts of the lessons do not fit each other.
+
+        OSError
+            If the file cannot be written.
         """
         check_parts(self)
+        if os.path.isdir(path):
+            raise IsADirectoryError(f"`path` must be a file; got the folder {path}.")
         temporary = f"{os.fspath(path)}.{uuid4().hex}.part"
         try:
             with zipfile.ZipFile(temporary, "x", zipfile.ZIP_DEFLATED) as file:

@@ -215,3 +215,35 @@ def test_what_a_member_does_in_predict_names_it(raises, error, combine):
     with pytest.raises(error) as raised:
         fitted.predict_proba(X + 1000)
     assert raised.value.__notes__ == ["Raised by the member 'moody'."]
+
+
+def test_rows_are_not_trained_on_and_tested():
+    splits = [(np.arange(30), np.arange(k, 30, 3)) for k in range(3)]
+    with pytest.raises(
+        ValueError, match="`cv` must not train on rows.*split 0 does wi"
+    ):
+        CooperativeDistiller(TWO, cv=splits).fit(X, Y)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+@pytest.mark.parametrize("container", [list, pd.Series, lambda y: np.array(y, object)])
+def test_a_label_is_missing(container, missing):
+    y = ["no", "yes"] * 15
+    y[3] = missing
+    with pytest.raises(
+        ValueError, match="`y` must have a label in every row; row 3 ha"
+    ):
+        CooperativeDistiller(TWO).fit(X, container(y))
+
+
+def test_what_holds_no_rows_is_refused():
+    import polars as pl
+
+    frame = pd.DataFrame(X, columns=["a", "b"])
+    with pytest.raises(ValueError, match=r"0 sample\(s\)"):
+        CooperativeDistiller(TWO).fit(frame[:0], Y[:0])
+    fitted = CooperativeDistiller(TWO).fit(frame, Y)
+    with pytest.raises(ValueError, match=r"0 sample\(s\)"):
+        fitted.predict(frame[:0])
+    with pytest.raises(TypeError, match="got a LazyFrame. Use X.collect()"):
+        CooperativeDistiller(TWO).fit(pl.DataFrame({"a": X[:, 0]}).lazy(), Y)
