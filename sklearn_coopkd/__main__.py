@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
+from uuid import uuid4
 
 import joblib
 import numpy as np
@@ -132,6 +132,16 @@ def _parser() -> argparse.ArgumentParser:
         "of numbers also those with NA, NaN, NULL, None",
     )
     parser.add_argument(
+        "--drop",
+        metavar="COLUMNS",
+        help="comma-separated columns of TABLE.csv to leave out, such as an id",
+    )
+    parser.add_argument(
+        "--sep",
+        default=",",
+        help="what separates the cells of TABLE.csv, such as ';' (default: a comma)",
+    )
+    parser.add_argument(
         "--task",
         choices=TASKS,
         help="default: regression if the target holds fractions, or more distinct "
@@ -152,7 +162,10 @@ def _parser() -> argparse.ArgumentParser:
         help="fraction of the rows kept for the test (default: %(default)s)",
     )
     parser.add_argument(
-        "--save", metavar="FILE", help="write the fitted distiller here (joblib)"
+        "--save",
+        metavar="FILE",
+        help="write the fitted distiller here; read it with joblib.load, from people "
+        "you trust",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
@@ -170,8 +183,9 @@ def _load(arguments: argparse.Namespace) -> tuple[str, str, Any, np.ndarray]:
     """Task, name, X and y of the table that the arguments ask for."""
     task = arguments.task
     if arguments.table is None:
-        if arguments.target is not None:
-            raise InputError("--target needs a TABLE.csv to find the column in.")
+        for option in ("target", "drop"):
+            if getattr(arguments, option) is not None:
+                raise InputError(f"--{option} needs a TABLE.csv to find the column in.")
         if task == "regression":
             return task, "diabetes (scikit-learn)", *load_diabetes(return_X_y=True)
         data = load_breast_cancer()
@@ -181,7 +195,11 @@ def _load(arguments: argparse.Namespace) -> tuple[str, str, Any, np.ndarray]:
         raise InputError(
             f"--target must name the column of {arguments.table} to predict."
         )
-    task, X, y = read_table(arguments.table, arguments.target, task)
+    drop = [name.strip() for name in (arguments.drop or "").split(",")]
+    drop = [name for name in drop if name]
+    task, X, y = read_table(
+        arguments.table, arguments.target, task, drop, arguments.sep
+    )
     return task, arguments.table, X, y
 
 
@@ -317,14 +335,13 @@ def _n_used(X: Any) -> int:
 
 def _save(distiller: Any, path: Path) -> None:
     """Write beside the target and rename, so that a failure leaves no half a file."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    os.close(handle)
+    temporary = path.with_name(f"{path.name}.{uuid4().hex}.part")
     try:
         joblib.dump(distiller, temporary)
         os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+    print(f"saved: {path}", file=sys.stderr)
 
 
 # --- the report -----------------------------------------------------------------------

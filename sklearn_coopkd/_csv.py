@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import Any
 
@@ -15,7 +16,9 @@ class InputError(Exception):
     """Something the user can mend; its text is the one line they see."""
 
 
-def read_table(path: str, target: str, task: str | None) -> tuple[str, Any, np.ndarray]:
+def read_table(
+    path: str, target: str, task: str | None, drop: list[str], separator: str = ","
+) -> tuple[str, Any, np.ndarray]:
     """Read a file; tell on stderr what is left out, or taken as something.
 
     Parameters
@@ -28,6 +31,12 @@ def read_table(path: str, target: str, task: str | None) -> tuple[str, Any, np.n
 
     task : {"classification", "regression"} or None
         None: found from the target.
+
+    drop : list of str
+        Columns to leave out.
+
+    separator : str, default=","
+        What stands between cells.
 
     Returns
     -------
@@ -44,7 +53,7 @@ def read_table(path: str, target: str, task: str | None) -> tuple[str, Any, np.n
     InputError
         If the file cannot be read, or does not suit the task.
     """
-    X, written = _read_csv(path, target)
+    X, written = _read_csv(path, target, drop, separator)
     numbers = _as_numbers(written)
     task = task or _found_task(numbers)
     y = numbers
@@ -69,7 +78,9 @@ def read_table(path: str, target: str, task: str | None) -> tuple[str, Any, np.n
     return task, X, read(y, target)
 
 
-def _read_csv(path: str, target: str) -> tuple[Any, Any]:
+def _read_csv(
+    path: str, target: str, drop: list[str], separator: str
+) -> tuple[Any, Any]:
     """The other columns, and the target as it is written."""
     try:
         import pandas as pd
@@ -80,18 +91,25 @@ def _read_csv(path: str, target: str) -> tuple[Any, Any]:
     try:
         # with a mark before each, lest pandas takes "NA" for none, and "01" for 1
         mark = {target: lambda cell: "=" + cell.strip()}
-        table = pd.read_csv(path, converters=mark)
+        table = pd.read_csv(path, converters=mark, sep=separator)
     except (OSError, ValueError) as error:  # ValueError: empty, unreadable, not text
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"cannot read {path}: {reason}") from error
     if target not in table.columns:
         columns = ", ".join(map(str, table.columns[:10]))
         more = ", ..." if len(table.columns) > 10 else ""
+        other = "" if len(table.columns) > 1 else " Is --sep another than ','?"
         raise InputError(
             f"--target {target!r} is not a column of {path}; its columns are: "
-            f"{columns}{more}."
+            f"{columns}{more}.{other}"
         )
     written = table.pop(target).str.slice(1)
+    for name in drop:
+        if name not in table.columns:
+            raise InputError(
+                f"--drop {name!r} is not a column of {path}, or the target."
+            )
+        del table[name]
     if (table.nunique(dropna=False) < 2).all():
         raise InputError(
             f"{path} has no column besides {target!r} to learn from: one whose values "
@@ -103,6 +121,13 @@ def _read_csv(path: str, target: str) -> tuple[Any, Any]:
                 f"column {name!r} of {path} holds infinity. Replace it by a number, or "
                 "leave the cell empty."
             )
+    for name in table:
+        if _tells_rows_apart(table[name]):
+            print(
+                f"every row has its own {name!r}: if it only names the row, leave it "
+                f"out with --drop {shlex.quote(str(name))}",
+                file=sys.stderr,
+            )
     texts = table.select_dtypes(exclude=["number", "bool"]).columns
     if len(texts):
         names = ", ".join(map(repr, texts))
@@ -112,6 +137,12 @@ def _read_csv(path: str, target: str) -> tuple[Any, Any]:
         names = ", ".join(map(repr, table.columns[is_empty]))
         print(f"not used, empty: {names}", file=sys.stderr)
     return table, written
+
+
+def _tells_rows_apart(column: Any) -> bool:
+    """Whether all cells differ, and are texts or whole numbers."""
+    is_fraction = column.dtype.kind == "f"
+    return len(column) > 1 and not is_fraction and bool(column.is_unique)
 
 
 def _as_numbers(written: Any) -> Any:

@@ -81,6 +81,8 @@ def test_json_of_a_csv_and_the_saved_distiller(csv, tmp_path, capsys):
     rows = pd.read_csv(csv).drop(columns="buys")  # all others, as they are
     assert set(distiller.predict(rows)) == {"yes", "no"}
     assert set(tmp_path.iterdir()) == {csv, saved}  # no temporary file is left
+    assert f"saved: {saved}" in captured.err
+    assert saved.stat().st_mode == csv.stat().st_mode
     main(command)
     again = json.loads(capsys.readouterr().out)
     assert again["transfer"] == report["transfer"]
@@ -184,6 +186,9 @@ def bad(tmp_path, name, text):
         (["none.csv", "--target", "y"], "cannot read none.csv"),
         (["{csv}"], "--target must name the column"),
         (["--target", "y"], "--target needs a TABLE.csv"),
+        (["--drop", "y"], "--drop needs a TABLE.csv"),
+        (["{csv}", "--target", "buys", "--drop", "age,zzz"], "--drop 'zzz' is not a"),
+        (["{semicolons}", "--target", "y"], "Is --sep another than ','?"),
         (["{csv}", "--target", "zzz"], "'zzz' is not a column"),
         (["{csv}", "--target", "income", "--task", "classification"], "class labels"),
         (["{csv}", "--target", "buys", "--task", "regression"], "finite numbers"),
@@ -216,6 +221,7 @@ def test_bad_input_is_one_line_and_code_2(arguments, message, csv, tmp_path, cap
         "lonely": bad(tmp_path, "lonely.csv", "y\n" + "a\nb\n" * 20),
         "same": bad(tmp_path, "same.csv", "x,y,z\n" + "1,a,\n1,b,\n" * 20),
         "endless": bad(tmp_path, "endless.csv", "x,y\n" + "inf,a\n1,b\n" * 20),
+        "semicolons": bad(tmp_path, "semicolons.csv", "x;y\n" + "1;a\n2;b\n" * 20),
         "dots": bad(tmp_path, "dots.csv", "x,y\n1,2.5\n" + '2,"1.234,5"\n' * 20),
         "short": bad(tmp_path, "short.csv", "x,y\n1,0.5\n2,1.5\n3,2.5\n"),
         "single": bad(tmp_path, "single.csv", "x,y\n" + "1,a\n2,a\n" * 20),
@@ -229,6 +235,25 @@ def test_bad_input_is_one_line_and_code_2(arguments, message, csv, tmp_path, cap
     assert last.startswith("sklearn_coopkd: error: ")
     assert message in last
     assert "Traceback" not in captured.err
+
+
+def test_columns_that_only_name_rows_are_told_and_can_be_dropped(tmp_path, capsys):
+    rng = np.random.RandomState(0)
+    names = [f"p {k}" for k in range(60)]
+    frame = pd.DataFrame({"id": np.arange(60), "who am I": names, "x": rng.randn(60)})
+    frame["y"] = np.where(frame["x"] > 0, "a", "b")
+    path = tmp_path / "people.csv"
+    frame.to_csv(path, index=False, sep=";")
+    command = [str(path), "--target", "y", "--sep", ";", "--members", "tree,bayes"]
+    assert main(command) == 0
+    told = capsys.readouterr().err
+    assert "every row has its own 'id': " in told
+    assert "with --drop 'who am I'" in told
+    assert "its own 'x'" not in told
+    assert main([*command, "--drop", "id, who am I", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert "every row has its own" not in captured.err
+    assert json.loads(captured.out)["n_columns"] == 1
 
 
 class Fails(DummyClassifier):

@@ -220,7 +220,7 @@ def test_what_a_member_does_in_predict_names_it(raises, error, combine):
 def test_rows_are_not_trained_on_and_tested():
     splits = [(np.arange(30), np.arange(k, 30, 3)) for k in range(3)]
     with pytest.raises(
-        ValueError, match="`cv` must not train on rows.*split 0 does wi"
+        ValueError, match=r"`cv` must not train on rows.*split 0 does wi"
     ):
         CooperativeDistiller(TWO, cv=splits).fit(X, Y)
 
@@ -245,5 +245,5 @@ def test_what_holds_no_rows_is_refused():
     fitted = CooperativeDistiller(TWO).fit(frame, Y)
     with pytest.raises(ValueError, match=r"0 sample\(s\)"):
         fitted.predict(frame[:0])
-    with pytest.raises(TypeError, match="got a LazyFrame. Use X.collect()"):
+    with pytest.raises(TypeError, match=r"got a LazyFrame. Use X.collect()"):
         CooperativeDistiller(TWO).fit(pl.DataFrame({"a": X[:, 0]}).lazy(), Y)
