@@ -465,6 +465,19 @@ def test_a_pipeline_is_looked_into(cancer):
     ]
 
 
+def test_columns_out_of_a_pipeline_have_the_names_that_its_steps_give():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    bare = CooperativeDistiller(make_members(), validation=None, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), bare).fit(X, y)
+    two = ["petal width (cm)", "sepal width (cm)"]
+    display = LessonDisplay.from_estimator(pipeline, X, y, features=two)
+    assert display.axis_names == two
+    np.testing.assert_allclose(
+        display.rows, StandardScaler().fit_transform(X)[:, [3, 1]]
+    )
+    assert set(lesson_changes(pipeline, X)["column"]) <= set(X.columns)
+
+
 def test_dropped_members_are_not_shown(cancer):
     X, y = cancer
     distiller = CooperativeDistiller(

@@ -21,7 +21,7 @@ import sklearn_coopkd
 ONLY = {
     "_regressor": None,
     "_tasks": ["Regression", "as_numbers", "_not_a_number", "closeness", "_typical"],
-    "_pool": ["LinearPool", "fit_linear_pool"],
+    "_pool": ["LinearPool", "fit_linear_pool", "_least_squares", "_local_error"],
     "_final": ["LinearPoolRegressor"],
     "_soft_labels": ["LinearLabelPool"],
     "_responses": ["RegressorResponder", "numbers", "predicts_numbers"],

@@ -10,8 +10,13 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_coopkd._columns import cells_of, columns_of
-from sklearn_coopkd._containers import column_names, take_rows
-from sklearn_coopkd.inspection._fitted import distiller_in, find_lesson, rows_of
+from sklearn_coopkd._containers import take_rows
+from sklearn_coopkd.inspection._fitted import (
+    distiller_in,
+    find_lesson,
+    names_of,
+    rows_of,
+)
 
 
 def lesson_changes(
@@ -85,7 +90,7 @@ def lesson_changes(
     _, _, kept, position = find_lesson(distiller, student, teacher)
     source = kept.source[position]
     before, after = take_rows(X, source), take_rows(kept.X, position)
-    names = column_names(X)
+    names = names_of(estimator, X)
     # row of the lesson, column, before, after
     cells: list[tuple[int, int, Any, Any]] = []
     for j, old, new in _columns_that_changed(before, after):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from numbers import Integral
 from typing import Any
 
@@ -12,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_coopkd._columns import fingerprint
 from sklearn_coopkd._compat import Interval, check_parameters
-from sklearn_coopkd._containers import n_rows
+from sklearn_coopkd._containers import column_names, n_rows
 from sklearn_coopkd._distiller import BaseDistiller
 
 
@@ -59,6 +60,21 @@ def rows_of(estimator: Any, X: Any) -> Any:
             "versions of rows by position."
         )
     return X
+
+
+def names_of(estimator: Any, X: Any) -> list[Any]:
+    """Names of the columns of what `rows_of` returns; positions if they have none.
+
+    Arrays that come out of a pipeline's first steps have the names that these give.
+    """
+    names = column_names(X)
+    if isinstance(estimator, Pipeline) and len(estimator) > 1:
+        with suppress(AttributeError, ValueError):  # steps without names
+            given = list(estimator[:-1].get_feature_names_out())
+            made_up = [f"x{k}" for k in range(len(names))]
+            if len(given) == len(names) and given != made_up:
+                return given
+    return names
 
 
 def check_count(value: Any, parameter: str, caller: str) -> None:

@@ -30,6 +30,7 @@ from sklearn_coopkd.inspection._fitted import (
     check_count,
     distiller_in,
     find_lesson,
+    names_of,
     rows_of,
 )
 
@@ -209,7 +210,8 @@ class LessonDisplay:
         else:
             # a sample is drawn as far beside its category as its source
             of_rows = [shown, kept.source[position], kept.source[position]]
-            places, axes = _column_places(codec, tables, of_rows, features)
+            names = names_of(estimator, X)
+            places, axes = _column_places(codec, tables, of_rows, features, names)
         i = distiller._names.index(teacher)
         answers = [_answers(distiller, i, table) for table in (rows, made)]
         display = cls(
@@ -415,13 +417,20 @@ def _component_places(
 
 
 def _column_places(
-    codec: TableCodec, tables: list[Any], of_rows: list[np.ndarray], features: Any
+    codec: TableCodec,
+    tables: list[Any],
+    of_rows: list[np.ndarray],
+    features: Any,
+    names: list[Any],
 ) -> tuple[list[np.ndarray], list[_Axis]]:
     """Places of encoded tables by two of their columns, and what these are.
 
-    `of_rows` has the row of the pool of each row of each table.
+    `of_rows` has the row of the pool of each row of each table, `names` those of the
+    columns.
     """
     wanted = features if isinstance(features, (list, tuple)) else [features]
+    if names != column_names(codec.X):  # of an array
+        wanted = [names.index(c) if c in names else c for c in wanted]
     found = [
         np.flatnonzero(resolve_columns(codec.X, column, "features"))
         for column in wanted
@@ -436,7 +445,7 @@ def _column_places(
     if sparse.issparse(cells[0]):
         cells = [Z.toarray() for Z in cells]
     axes = [
-        _column_axis(codec, j, np.concatenate(cells)[:, k])
+        _column_axis(codec, j, str(names[j]), np.concatenate(cells)[:, k])
         for k, j in enumerate(columns.tolist())
     ]
     beside = np.random.RandomState(0).uniform(-1, 1, (n_rows(codec.X), 2))
@@ -467,9 +476,8 @@ class _Axis:
         return np.where(is_known, self.of_code[codes], self.missing)
 
 
-def _column_axis(codec: TableCodec, j: int, values: np.ndarray) -> _Axis:
+def _column_axis(codec: TableCodec, j: int, name: str, values: np.ndarray) -> _Axis:
     """The direction of a column, of which some encoded values are given."""
-    name = str(column_names(codec.X)[j])
     is_known = np.isfinite(values)
     if not is_known.any():
         return _Axis(name, {0.0: MISSING}, 0.0, SPREAD)
