@@ -197,9 +197,10 @@ def _load(arguments: argparse.Namespace) -> tuple[str, str, Any, np.ndarray]:
         )
     drop = [name.strip() for name in (arguments.drop or "").split(",")]
     drop = [name for name in drop if name]
-    task, X, y = read_table(
-        arguments.table, arguments.target, task, drop, arguments.sep
-    )
+    separator = {"\\t": "\t"}.get(arguments.sep, arguments.sep)
+    if len(separator) != 1:
+        raise InputError(f"--sep must be one character; got {arguments.sep!r}.")
+    task, X, y = read_table(arguments.table, arguments.target, task, drop, separator)
     return task, arguments.table, X, y
 
 
@@ -422,6 +423,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     progress = _Progress(sys.stderr)
     try:
+        if not 0 <= arguments.seed < 2**32:
+            raise InputError(f"--seed must be 0 to 2**32 - 1; got {arguments.seed}.")
         path = None if arguments.save is None else Path(arguments.save)
         if path is not None and (path.is_dir() or not path.parent.is_dir()):
             raise InputError(f"--save {path} must be a file in a folder that exists.")

@@ -36,14 +36,12 @@ def as_table(X: Any) -> Any:
     if type(X).__name__ == "LazyFrame":
         raise TypeError("`X` must hold its rows; got a LazyFrame. Use X.collect().")
     if is_pandas(X) or is_polars(X):
-        _check_any_rows(X)
         if is_pandas(X) and any(getattr(t, "kind", "") == "c" for t in X.dtypes):
             raise ValueError(f"Complex data not supported\n{X}\n")
         return X
     if sparse.issparse(X):
         if X.ndim != 2:
             raise ValueError(f"`X` must have 2 dimensions; got shape {X.shape}.")
-        _check_any_rows(X)
         if np.iscomplexobj(X):
             raise ValueError(f"Complex data not supported\n{X}\n")
         return X.tocsr()
@@ -62,7 +60,7 @@ def as_table(X: Any) -> Any:
     return check_array(X, dtype=None, ensure_all_finite=False)
 
 
-def _check_any_rows(X: Any) -> None:
+def check_any_rows(X: Any) -> None:
     """Raise as scikit-learn does for an array without rows."""
     if not X.shape[0]:
         raise ValueError(

@@ -40,6 +40,7 @@ from sklearn_coopkd._compat import (
 )
 from sklearn_coopkd._containers import (
     as_table,
+    check_any_rows,
     check_distinct_names,
     copy_table,
     resolve_columns,
@@ -215,6 +216,7 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
         if hasattr(self, "final_estimator_"):  # of an earlier fit
             del self.final_estimator_
         X = as_table(X)
+        check_any_rows(X)
         check_distinct_names(X)
         validate_data(self, X, skip_check_array=True)
         y = self._validate_y(X, y)
@@ -518,6 +520,7 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
         """X as a container, with the features seen in `fit`."""
         check_is_fitted(self)
         X = as_table(X)
+        check_any_rows(X)
         validate_data(self, X, skip_check_array=True, reset=False)
         return X
 

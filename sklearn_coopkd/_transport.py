@@ -182,6 +182,10 @@ class Lessons:
         check_parts(self)
         if os.path.isdir(path):
             raise IsADirectoryError(f"`path` must be a file; got the folder {path}.")
+        if not os.path.isdir(os.path.dirname(os.fspath(path)) or "."):
+            raise FileNotFoundError(
+                f"`path` must be in a folder that exists; got {path}."
+            )
         temporary = f"{os.fspath(path)}.{uuid4().hex}.part"
         try:
             with zipfile.ZipFile(temporary, "x", zipfile.ZIP_DEFLATED) as file:

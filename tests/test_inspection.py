@@ -216,7 +216,9 @@ def test_without_a_judge_there_is_no_history(fitted, cancer):
         HistoryDisplay.from_estimator(fitted)
     X, y = cancer
     none = CooperativeDistiller(make_members(), max_iter=0, random_state=0).fit(X, y)
-    with pytest.raises(ValueError, match="`history` is empty: no round was run"):
+    with pytest.raises(
+        ValueError, match="`history` is empty: `estimator` ran no round"
+    ):
         HistoryDisplay.from_estimator(none)
 
 
@@ -331,7 +333,7 @@ def test_numbers_have_a_colorbar(diabetes):
     distiller, X, y = diabetes
     display = LessonDisplay.from_estimator(distiller, X, y, teacher="ridge")
     assert len(display.figure_.axes) == 2
-    assert display.figure_.axes[1].get_ylabel() == "y"
+    assert display.figure_.axes[1].get_ylabel() == "y (pale: teacher's answer)"
     ridge = distiller.initial_estimators_[0]
     assert (display.answers[:150] == ridge.predict(X)).all()
 
@@ -538,7 +540,7 @@ def test_what_does_not_fit_the_lesson_is_refused(fitted, cancer):
 def test_nobody_taught_anyone(cancer):
     X, y = cancer
     none = CooperativeDistiller(make_members(), max_iter=0, random_state=0).fit(X, y)
-    with pytest.raises(ValueError, match=r"no lesson. Nobody taught anyone."):
+    with pytest.raises(ValueError, match=r"no lesson. Nobody taught anyone; `term"):
         lesson_changes(none, X)
     display = TransferDisplay.from_estimator(none)
     assert display.text_[0, 1].get_text() == "0"
@@ -691,3 +693,22 @@ def test_other_rows_or_another_order_are_refused(cancer):
         ValueError, match=r"`y` must be what .* in the order of its row"
     ):
         LessonDisplay.from_estimator(fitted, X, y[turned])
+
+
+def test_of_several_axes_one_must_be_given(fitted, cancer):
+    axes = plt.subplots(1, 2)[1]
+    for draw in (TransferDisplay.from_estimator, HistoryDisplay.from_estimator):
+        with pytest.raises(TypeError, match=r"`ax` must be the Axes .* got ndarray"):
+            draw(fitted, ax=axes)
+    with pytest.raises(TypeError, match=r"`ax` must be the Axes .* got ndarray"):
+        LessonDisplay.from_estimator(fitted, *cancer, ax=axes)
+
+
+def test_what_the_gate_refused_is_not_called_untaught(cancer):
+    X, y = cancer
+    refused = CooperativeDistiller(make_members(), validation=0.3, random_state=0)
+    refused.fit(X, y)
+    refused.transfer_matrix_[:] = 0
+    assert any(record["taught"] for record in refused.history_)
+    with pytest.raises(ValueError, match="The gate refused what was taught"):
+        lesson_changes(refused, X)

@@ -83,6 +83,25 @@ def check_count(value: Any, parameter: str, caller: str) -> None:
     check_parameters({parameter: count}, {parameter: value}, caller)
 
 
+def check_axes(ax: Any) -> None:
+    """Raise unless a picture can be drawn there."""
+    if ax is not None and not hasattr(ax, "get_subplotspec"):
+        raise TypeError(
+            f"`ax` must be the Axes of one picture; got {type(ax).__name__}. Of "
+            "several give one, such as ax[0]."
+        )
+
+
+def _why_none(distiller: BaseDistiller) -> str:
+    if any(record["taught"] for record in distiller.history_):
+        return (
+            "The gate refused what was taught (HistoryDisplay shows the scores). Fit "
+            "with `validation`=None to keep and see every lesson."
+        )
+    reason = distiller.termination_condition_
+    return f"Nobody taught anyone; `termination_condition_` is {reason!r}."
+
+
 def find_lesson(
     distiller: BaseDistiller, student: str | None = None, teacher: str | None = None
 ) -> tuple[str, str, Bunch, np.ndarray]:
@@ -134,7 +153,7 @@ def find_lesson(
         )
         raise ValueError(
             f"`estimator` has kept no lesson{' of ' + asked if asked else ''}. "
-            + (f"There is: {', '.join(taught)}." if taught else "Nobody taught anyone.")
+            + (f"There is: {', '.join(taught)}." if taught else _why_none(distiller))
         )
     samples = distiller.pseudo_samples_[names[j]]
     rows = np.flatnonzero(samples.teacher == names[i])

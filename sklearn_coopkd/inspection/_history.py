@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from sklearn_coopkd._compat import check_matplotlib_support
-from sklearn_coopkd.inspection._fitted import check_count, distiller_in
+from sklearn_coopkd.inspection._fitted import check_axes, check_count, distiller_in
 
 MIN_WIDTH = 1.6  # of a panel, in inches
 LETTERS = 11  # of a title, in an inch
@@ -128,12 +128,16 @@ class HistoryDisplay:
             If no round was run, or there was no gate.
         """
         check_matplotlib_support("HistoryDisplay.plot")
+        check_axes(ax)
         check_count(max_columns, "max_columns", "HistoryDisplay.plot")
         import matplotlib.pyplot as plt
         from matplotlib.ticker import MaxNLocator
 
         if not self.history:
-            raise ValueError("`history` is empty: no round was run. Set `max_iter`.")
+            raise ValueError(
+                "`history` is empty: `estimator` ran no round to its end. Set "
+                "`max_iter`, and two members or more."
+            )
         if all(np.isnan(r["score_after"]) for r in self.history) and any(
             record["accepted"] for record in self.history
         ):

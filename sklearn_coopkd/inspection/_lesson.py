@@ -27,6 +27,7 @@ from sklearn_coopkd._containers import (
 from sklearn_coopkd._distiller import BaseDistiller
 from sklearn_coopkd._points import as_points
 from sklearn_coopkd.inspection._fitted import (
+    check_axes,
     check_count,
     distiller_in,
     find_lesson,
@@ -246,6 +247,7 @@ class LessonDisplay:
             Itself.
         """
         check_matplotlib_support("LessonDisplay.plot")
+        check_axes(ax)
         check_count(max_samples, "max_samples", "LessonDisplay.plot")
         import matplotlib.pyplot as plt
 
@@ -319,8 +321,11 @@ class LessonDisplay:
             kind = {"linestyle": "", "color": color, "label": label}
             handles.append(Line2D([], [], marker="s", ms=7, **kind))
         if self.classes is None:
-            ax.figure.colorbar(colors.scale, ax=ax, label="y")
-            ax.legend(handles=handles, fontsize="small")
+            ax.figure.colorbar(colors.scale, ax=ax, label="y (pale: teacher's answer)")
+            below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.13)}
+            ax.legend(
+                handles=handles, fontsize="small", ncols=2, frameon=False, **below
+            )
             return
         where = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "frameon": False}
         ax.legend(handles=handles, borderaxespad=0, fontsize="small", **where)
@@ -521,8 +526,14 @@ def _category_places(codec: TableCodec, j: int) -> tuple[np.ndarray, dict[float,
             place = np.array(seconds)
     places = np.zeros(max(len(rows), 1))
     places[codes[order]] = place
-    texts = [str(cells[k]).removesuffix(" 00:00:00")[:MAX_TEXT] for k in order]
+    texts = [_short(str(cells[k]).removesuffix(" 00:00:00")) for k in order]
     return places, {float(place[k]): texts[k] for k in shown}
+
+
+def _short(text: str) -> str:
+    """A text without its middle: names often differ at their end."""
+    half = MAX_TEXT // 2
+    return text if len(text) <= MAX_TEXT else f"{text[: half - 1]}…{text[-half:]}"
 
 
 def _seconds(cell: Any) -> float:
@@ -545,5 +556,5 @@ def _label(axis: Any, ticks: dict[float, str]) -> None:
     low, high = axis.get_view_interval()
     axis.set_ticks(places, texts)
     axis.set_view_interval(low, high, ignore=True)
-    if axis.axis_name == "x" and max(map(len, texts)) * len(texts) > 50:
+    if axis.axis_name == "x" and max(map(len, texts)) * len(texts) > 40:
         axis.set_tick_params(rotation=30)

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from sklearn_coopkd._compat import check_matplotlib_support
-from sklearn_coopkd.inspection._fitted import distiller_in
+from sklearn_coopkd.inspection._fitted import check_axes, distiller_in
 
 
 class TransferDisplay:
@@ -152,6 +152,7 @@ class TransferDisplay:
             Itself.
         """
         check_matplotlib_support("TransferDisplay.plot")
+        check_axes(ax)
         import matplotlib.pyplot as plt
         from matplotlib.ticker import MaxNLocator
 
