@@ -33,10 +33,9 @@ class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
         :class:`sklearn.frozen.FrozenEstimator` teaches and is not fitted.
 
     final_estimator : estimator, default=None
-        Regressor that combines predictions if ``combine="stack"``: of all students,
-        and behind them of those members that have changed, as they were before. None
+        Regressor that combines the students' predictions if ``combine="stack"``. None
         is a sum with weights of the least squared error, not negative and drawn toward
-        equal ones.
+        equal ones, where rows count by one over the error of similar rows.
 
     combine : {"stack", "vote", "best"}, default="stack"
         What `predict` uses: a final estimator on the students' out-of-sample
