@@ -138,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--sep",
-        default=",",
+        metavar="CHARACTER",
         help="what separates the cells of TABLE.csv, such as ';' (default: a comma)",
     )
     parser.add_argument(
@@ -183,9 +183,9 @@ def _load(arguments: argparse.Namespace) -> tuple[str, str, Any, np.ndarray]:
     """Task, name, X and y of the table that the arguments ask for."""
     task = arguments.task
     if arguments.table is None:
-        for option in ("target", "drop"):
+        for option in ("target", "drop", "sep"):
             if getattr(arguments, option) is not None:
-                raise InputError(f"--{option} needs a TABLE.csv to find the column in.")
+                raise InputError(f"--{option} needs a TABLE.csv.")
         if task == "regression":
             return task, "diabetes (scikit-learn)", *load_diabetes(return_X_y=True)
         data = load_breast_cancer()
@@ -197,7 +197,8 @@ def _load(arguments: argparse.Namespace) -> tuple[str, str, Any, np.ndarray]:
         )
     drop = [name.strip() for name in (arguments.drop or "").split(",")]
     drop = [name for name in drop if name]
-    separator = {"\\t": "\t"}.get(arguments.sep, arguments.sep)
+    separator = "," if arguments.sep is None else arguments.sep
+    separator = "\t" if separator == "\\t" else separator  # as a shell gives it
     if len(separator) != 1:
         raise InputError(f"--sep must be one character; got {arguments.sep!r}.")
     task, X, y = read_table(arguments.table, arguments.target, task, drop, separator)

@@ -12,15 +12,8 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
-from sklearn_coopkd._containers import (
-    is_missing,
-    is_pandas,
-    is_polars,
-    n_rows,
-    take_rows,
-)
+from sklearn_coopkd._containers import is_missing, is_pandas, is_polars
 
 NUMERIC, INTEGER, CATEGORY, FIXED = "numeric", "integer", "category", "fixed"
 # A column of texts with more distinct values than this, most of them seen once or
@@ -38,33 +31,6 @@ def columns_of(X: Any) -> list[Any]:
     if is_polars(X):
         return X.get_columns()
     return list(X.T)
-
-
-def fingerprint(X: Any, max_rows: int = 64, max_columns: int = 256) -> str:
-    """A text that tells a table from another, and from its own rows in another order.
-
-    Made of some rows and columns, evenly spaced; numbers count with five digits, so
-    that what a transformer computes again is the same.
-    """
-    rows = np.unique(np.linspace(0, max(n_rows(X) - 1, 0), max_rows).astype(np.intp))
-    some = take_rows(X, rows[: n_rows(X)])
-    width = some.shape[1]
-    chosen = np.unique(np.linspace(0, max(width - 1, 0), max_columns).astype(np.intp))
-    if sparse.issparse(some):
-        some = some[:, chosen[:width]].toarray()
-        chosen = np.arange(some.shape[1])
-    columns = columns_of(some)
-    cells = [list(map(_as_text, columns[j])) for j in chosen[: len(columns)]]
-    return blake2b(repr((X.shape, cells)).encode(), digest_size=16).hexdigest()
-
-
-def _as_text(cell: Any) -> str:
-    if cell is None or is_missing(cell):
-        return ""
-    try:
-        return f"{float(cell):.5g}" if isinstance(cell, Real) else str(cell)
-    except OverflowError:  # an integer that is no float
-        return str(cell)
 
 
 # --- what a column holds --------------------------------------------------------------

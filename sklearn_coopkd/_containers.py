@@ -83,7 +83,7 @@ def check_no_missing(y: Any) -> None:
     if len(missing):
         raise ValueError(
             f"`y` must have a label in every row; row {missing[0]} has none. Leave out "
-            "the rows without one. (Input contains NaN.)"
+            "the rows without one."
         )
 
 
@@ -255,6 +255,36 @@ def _object_key(cell: Any) -> str:
     if isinstance(cell, (Real, np.bool_)):
         return (float(cell) + 0.0).hex()
     return repr(str(cell) if isinstance(cell, str) else cell)
+
+
+def evenly(n: int, at_most: int) -> np.ndarray:
+    """Positions of at most so many of n things, evenly spaced."""
+    if n <= at_most:
+        return np.arange(n)
+    return np.linspace(0, n - 1, at_most).round().astype(np.intp)
+
+
+def fingerprint(X: Any, max_rows: int = 64, max_columns: int = 256) -> str:
+    """A text that tells a table from another, and from its own rows in another order.
+
+    Made of some rows and columns. Unlike in `row_keys`, numbers count with five digits:
+    what a transformer computes again, elsewhere too, is the same.
+    """
+    chosen = np.zeros(X.shape[1], dtype=bool)
+    chosen[evenly(len(chosen), max_columns)] = True
+    some = take_columns(take_rows(X, evenly(n_rows(X), max_rows)), chosen)
+    cells = some.toarray() if sparse.issparse(some) else np.asarray(some, dtype=object)
+    texts = [_as_text(cell) for cell in cells.ravel().tolist()]
+    return blake2b(repr((X.shape, texts)).encode(), digest_size=16).hexdigest()
+
+
+def _as_text(cell: Any) -> str:
+    if cell is None or is_missing(cell):
+        return ""
+    try:
+        return f"{float(cell):.5g}" if isinstance(cell, Real) else str(cell)
+    except OverflowError:  # an integer that is no float
+        return str(cell)
 
 
 def is_missing(value: Any) -> bool:

@@ -17,7 +17,7 @@ class InputError(Exception):
 
 
 def read_table(
-    path: str, target: str, task: str | None, drop: list[str], separator: str = ","
+    path: str, target: str, task: str | None, drop: list[str], separator: str
 ) -> tuple[str, Any, np.ndarray]:
     """Read a file; tell on stderr what is left out, or taken as something.
 
@@ -35,7 +35,7 @@ def read_table(
     drop : list of str
         Columns to leave out.
 
-    separator : str, default=","
+    separator : str
         What stands between cells.
 
     Returns
@@ -98,7 +98,8 @@ def _read_csv(
     if target not in table.columns:
         columns = ", ".join(map(str, table.columns[:10]))
         more = ", ..." if len(table.columns) > 10 else ""
-        other = "" if len(table.columns) > 1 else " Is --sep another than ','?"
+        is_whole = len(table.columns) == 1
+        other = f" Is --sep another than {separator!r}?" if is_whole else ""
         raise InputError(
             f"--target {target!r} is not a column of {path}; its columns are: "
             f"{columns}{more}.{other}"

@@ -20,7 +20,6 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_coopkd._columns import fingerprint
 from sklearn_coopkd._combination import as_columns, fit_calibration
 from sklearn_coopkd._compat import (
     BaseHeterogeneousEnsemble,
@@ -43,6 +42,7 @@ from sklearn_coopkd._containers import (
     check_any_rows,
     check_distinct_names,
     copy_table,
+    fingerprint,
     resolve_columns,
     take_columns,
     take_rows,

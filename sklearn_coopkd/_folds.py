@@ -170,8 +170,8 @@ def make_folds(
         if len(on_both):
             raise ValueError(
                 f"`cv` must not train on rows that it tests; split {fold} does with "
-                f"{len(on_both)} of them, the first in row {on_both[0]}. What is not "
-                "out of sample would make every member look right."
+                f"{len(on_both)} of them, the first in row {on_both[0]}. Leave these "
+                "out of the training rows: every member would look right on them."
             )
     inner = tuple(range(len(splits)))
     if held_out is not None:

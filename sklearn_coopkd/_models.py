@@ -88,15 +88,14 @@ class FittedModels:
     def answering(self) -> tuple[list[Fitted], list[int]]:
         """The models of which `held_out` gives those without a fold.
 
-        Of classifiers, members that have changed come last as they were, too, and their
-        positions are returned: a student that has learned what all say together says
-        less that the others do not. (Of regressors that gains nothing.)
+        If the task stacks them, members that have changed come last as they were, too,
+        and their positions are returned.
         """
         root = self.folds.root
         before = self.full[0][root]
         models = self.best[root] if self.folds.gates else before
         also_before = []
-        if self.task.is_classification:
+        if self.task.stacks_members_before:
             pairs = enumerate(zip(models, before))
             also_before = [j for j, (now, was) in pairs if now is not was]
         return [*models, *(before[j] for j in also_before)], also_before

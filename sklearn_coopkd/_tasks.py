@@ -59,6 +59,9 @@ class Classification:
 
     name = "classification"
     is_classification = True
+    # whether the stack asks members that have changed as they were, too: a student that
+    # has learned what all say together says less that the others do not
+    stacks_members_before = True
 
     def __init__(self, classes: np.ndarray):
         self.classes = classes
@@ -178,6 +181,7 @@ class Regression:
 
     name = "regression"
     is_classification = False
+    stacks_members_before = False  # it gains nothing; see docs/benchmarks.md
     n_outputs = 1
 
     def truth(self, y: np.ndarray) -> np.ndarray:

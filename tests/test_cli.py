@@ -187,6 +187,7 @@ def bad(tmp_path, name, text):
         (["{csv}"], "--target must name the column"),
         (["--target", "y"], "--target needs a TABLE.csv"),
         (["--drop", "y"], "--drop needs a TABLE.csv"),
+        (["--sep", ";"], "--sep needs a TABLE.csv"),
         (["--seed", "-1"], "--seed must be 0 to"),
         (["{csv}", "--target", "buys", "--sep", ""], "--sep must be one character"),
         (["{csv}", "--target", "buys", "--drop", "age,zzz"], "--drop 'zzz' is not a"),

@@ -44,7 +44,6 @@ from sklearn_coopkd import (
     _tasks,
 )
 from sklearn_coopkd._final import LinearPoolRegressor
-from sklearn_coopkd._models import FittedModels
 from sklearn_coopkd._responses import unwrapped
 from sklearn_coopkd.generators import _quintessential
 from sklearn_coopkd.generators._search import AskedRegressor
@@ -131,19 +130,8 @@ class WithRidge(LinearPoolRegressor):
 
 def rows_alike(predictions, y, sample_weight=None):
     """The pool of the least squared error, whatever that of similar rows is."""
-    weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight)
-    if not weight.any():
-        return _pool.fit_linear_pool(predictions, y, weight)
-    return _pool._least_squares(predictions, y, weight)
-
-
-def also_as_they_were(models):
-    """What classifiers' stack asks: students, and what has changed as it was."""
-    root = models.folds.root
-    before = models.full[0][root]
-    now = models.best[root] if models.folds.gates else before
-    changed = [j for j, (a, b) in enumerate(zip(now, before)) if a is not b]
-    return [*now, *(before[j] for j in changed)], changed
+    with mock.patch.object(_pool, "_local_error", lambda p, *_: np.ones(len(p))):
+        return _pool.fit_linear_pool(predictions, y, sample_weight)
 
 
 VARIANTS = {
@@ -180,9 +168,9 @@ CONSTANTS = {
     "rows alike, final estimator": (_final, "fit_linear_pool", rows_alike),
     "rows alike, teaching": (_tasks, "fit_linear_pool", rows_alike),
     "the stack asks members as they were, too": (
-        FittedModels,
-        "answering",
-        also_as_they_were,
+        _tasks.Regression,
+        "stacks_members_before",
+        True,
     ),
 }
 

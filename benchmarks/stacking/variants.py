@@ -41,7 +41,6 @@ from sklearn_coopkd._calibration import (
     fit_temperature,
 )
 from sklearn_coopkd._final import PooledLogisticRegression
-from sklearn_coopkd._models import FittedModels
 from sklearn_coopkd._pool import log_pool
 
 sys.path.append(str(Path(__file__).parents[1]))
@@ -88,7 +87,6 @@ VARIANTS = {
     "no regression on logarithms": {"final_estimator": WithoutLogarithms()},
     "LogisticRegression": {"final_estimator": LogisticRegression(max_iter=1000)},
 }
-ANSWERING = FittedModels.answering
 # no parameters: module, name, value
 CONSTANTS = {
     "no rule on wrong answers": (_gate, "STANDARD_ERRORS", {"classification": -1e9}),
@@ -112,9 +110,9 @@ CONSTANTS = {
     ),
     "smoothed answers teach": (_tasks, "fit_temperature", fit_calibrator),
     "the stack asks students alone": (
-        FittedModels,
-        "answering",
-        lambda models: (ANSWERING(models)[0][: models.n_members], []),
+        _tasks.Classification,
+        "stacks_members_before",
+        False,
     ),
     "margin of 0.1": (_deficiency, "MARGIN", 0.1),
     "samples for delivered students made anew": (

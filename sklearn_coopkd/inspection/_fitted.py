@@ -11,9 +11,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_coopkd._columns import fingerprint
 from sklearn_coopkd._compat import Interval, check_parameters
-from sklearn_coopkd._containers import column_names, n_rows
+from sklearn_coopkd._containers import column_names, fingerprint, n_rows
 from sklearn_coopkd._distiller import BaseDistiller
 
 

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from textwrap import fill
 from typing import Any, Self
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import is_classifier
-from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_consistent_length
 
 from sklearn_coopkd._codec import TableCodec
-from sklearn_coopkd._columns import INTEGER, columns_of
 from sklearn_coopkd._compat import check_matplotlib_support
-from sklearn_coopkd._containers import (
-    column_names,
-    n_rows,
-    resolve_columns,
-    take_rows,
-)
+from sklearn_coopkd._containers import evenly, n_rows, take_rows
 from sklearn_coopkd._distiller import BaseDistiller
-from sklearn_coopkd._points import as_points
 from sklearn_coopkd.inspection._fitted import (
     check_axes,
     check_count,
@@ -34,10 +24,15 @@ from sklearn_coopkd.inspection._fitted import (
     names_of,
     rows_of,
 )
+from sklearn_coopkd.inspection._places import (
+    MISSING,
+    Axis,
+    column_places,
+    component_places,
+)
 
-# Beside an axis: at most so many texts of so many letters, and how far the rows of one
-# category are spread, in steps from one to the next.
-MISSING, MAX_TICKS, MAX_TEXT, SPREAD = "missing", 12, 16, 0.25
+# Texts beside an axis; from so many letters in all they are slanted below it.
+MAX_TICKS, MAX_LETTERS = 12, 40
 # More rows are drawn no more clearly.
 MAX_ROWS = 1000
 # The region of an answer: what the teacher says of so many nearest rows.
@@ -201,18 +196,18 @@ class LessonDisplay:
         check_consistent_length(X, y)
         student, teacher, kept, position = find_lesson(distiller, student, teacher)
         _check_truth(distiller, y, kept)
-        shown = _evenly(n_rows(X), MAX_ROWS)
+        shown = evenly(n_rows(X), MAX_ROWS)
         rows, made = take_rows(X, shown), take_rows(kept.X, position)
         codec = TableCodec(X)
         tables = [codec.Z[shown], codec.Z[kept.source[position]], codec.encode(made)]
-        axes: list[_Axis]
+        axes: list[Axis]
         if features is None:
-            places, axes = _component_places(codec, tables)
+            places, axes = component_places(codec, tables)
         else:
             # a sample is drawn as far beside its category as its source
             of_rows = [shown, kept.source[position], kept.source[position]]
             names = names_of(estimator, X)
-            places, axes = _column_places(codec, tables, of_rows, features, names)
+            places, axes = column_places(codec, tables, of_rows, features, names)
         i = distiller._names.index(teacher)
         answers = [_answers(distiller, i, table) for table in (rows, made)]
         display = cls(
@@ -253,7 +248,7 @@ class LessonDisplay:
 
         if ax is None:
             _, ax = plt.subplots(figsize=(6.4, 4.8), layout="constrained")
-        drawn = _evenly(len(self.samples), max_samples)
+        drawn = evenly(len(self.samples), max_samples)
         colors = _Colors(self.classes, np.concatenate([self.y, self.answers]))
         self._draw_region(ax, colors, drawn)
         ax.scatter(*self.rows.T, s=9, c=colors(self.y), linewidths=0, alpha=0.55)
@@ -390,160 +385,6 @@ def _check_truth(distiller: BaseDistiller, y: np.ndarray, lesson: Any) -> None:
         )
 
 
-def _evenly(n: int, at_most: int) -> np.ndarray:
-    """Positions of at most so many of n things, evenly spaced."""
-    if n <= at_most:
-        return np.arange(n)
-    return np.linspace(0, n - 1, at_most).round().astype(np.intp)
-
-
-def _component_places(
-    codec: TableCodec, tables: list[Any]
-) -> tuple[list[np.ndarray], list[_Axis]]:
-    """Places of encoded tables along the first two principal components of the first.
-
-    Returns the places, and what the two directions are.
-    """
-    points = [as_points(codec, codec.Z, Z) for Z in tables]
-    n_components = min(2, *points[0].shape)
-    solver = "auto"
-    if sparse.issparse(points[0]):
-        if min(points[0].shape) > 2:
-            solver = "arpack"  # which needs more columns than components
-        else:
-            points = [table.toarray() for table in points]
-    pca = PCA(n_components, svd_solver=solver, random_state=0).fit(points[0])
-    places = [pca.transform(table) for table in points]
-    if n_components < 2:
-        places = [np.column_stack([p, np.zeros(len(p))]) for p in places]
-    shares = [*pca.explained_variance_ratio_, 0.0][:2]
-    names = [f"Principal component {k + 1} ({s:.0%})" for k, s in enumerate(shares)]
-    return places, [_Axis(name) for name in names]
-
-
-def _column_places(
-    codec: TableCodec,
-    tables: list[Any],
-    of_rows: list[np.ndarray],
-    features: Any,
-    names: list[Any],
-) -> tuple[list[np.ndarray], list[_Axis]]:
-    """Places of encoded tables by two of their columns, and what these are.
-
-    `of_rows` has the row of the pool of each row of each table, `names` those of the
-    columns.
-    """
-    wanted = features if isinstance(features, (list, tuple)) else [features]
-    if names != column_names(codec.X):  # of an array
-        wanted = [names.index(c) if c in names else c for c in wanted]
-    found = [
-        np.flatnonzero(resolve_columns(codec.X, column, "features"))
-        for column in wanted
-    ]
-    if [len(positions) for positions in found] != [1, 1]:
-        raise ValueError(
-            f"`features` must be a list of two columns; got {features!r}. Give two "
-            "names, or two positions."
-        )
-    columns = np.concatenate(found)
-    cells = [Z[:, columns] for Z in tables]
-    if sparse.issparse(cells[0]):
-        cells = [Z.toarray() for Z in cells]
-    axes = [
-        _column_axis(codec, j, str(names[j]), np.concatenate(cells)[:, k])
-        for k, j in enumerate(columns.tolist())
-    ]
-    beside = np.random.RandomState(0).uniform(-1, 1, (n_rows(codec.X), 2))
-    places = [
-        np.column_stack([axis.places(Z[:, k]) for k, axis in enumerate(axes)])
-        + beside[rows] * [axis.spread for axis in axes]
-        for Z, rows in zip(cells, of_rows)
-    ]
-    return places, axes
-
-
-@dataclass(frozen=True)
-class _Axis:
-    """What a direction of the picture is."""
-
-    name: str
-    ticks: dict[float, str] | None = None
-    missing: float = 0.0  # where missing cells are drawn
-    spread: float = 0.0  # how far rows of one value are spread
-    of_code: np.ndarray | None = None  # the place of each category, by its code
-
-    def places(self, values: np.ndarray) -> np.ndarray:
-        """Where encoded values are drawn."""
-        is_known = np.isfinite(values)
-        if self.of_code is None:
-            return np.where(is_known, values, self.missing)
-        codes = np.where(is_known, values, 0).astype(np.intp)
-        return np.where(is_known, self.of_code[codes], self.missing)
-
-
-def _column_axis(codec: TableCodec, j: int, name: str, values: np.ndarray) -> _Axis:
-    """The direction of a column, of which some encoded values are given."""
-    is_known = np.isfinite(values)
-    if not is_known.any():
-        return _Axis(name, {0.0: MISSING}, 0.0, SPREAD)
-    texts: dict[float, str] = {}
-    spread, step, of_code, low = 0.0, 1.0, None, 0.0
-    if j in codec.levels:
-        spread = SPREAD
-        of_code, texts = _category_places(codec, j)
-        if codec.held.get(j) == "dates":
-            spread, step = 0.0, 0.12 * max(of_code.max() - of_code.min(), 1.0)
-            low = float(of_code.min())
-    else:
-        low, high = values[is_known].min(), values[is_known].max()
-        step = 0.12 * ((high - low) or 1.0)
-    missing = float(low - step)
-    if not is_known.all():
-        texts = {missing: MISSING, **texts}
-    return _Axis(name, texts or None, missing, spread, of_code)
-
-
-def _category_places(codec: TableCodec, j: int) -> tuple[np.ndarray, dict[float, str]]:
-    """A place for each code of a column, in the order of its values; and texts.
-
-    Dates lie as far from each other as in time.
-    """
-    rows = codec.levels[j]
-    codes = np.flatnonzero(rows >= 0)
-    cells = list(columns_of(take_rows(codec.X, rows[codes]))[j])
-    order: list[int] = list(range(len(cells)))
-    if codec.kinds[j] != INTEGER:  # ordered categories are in their order
-        try:
-            order.sort(key=lambda k: cells[k])
-        except TypeError:  # texts and numbers
-            order.sort(key=lambda k: str(cells[k]))
-    place = np.arange(len(order), dtype=float)
-    shown = np.arange(len(order))
-    if codec.held.get(j) == "dates":
-        shown = _evenly(len(order), 4)
-        seconds = [_seconds(cells[k]) for k in order]
-        if np.isfinite(seconds).all():
-            place = np.array(seconds)
-    places = np.zeros(max(len(rows), 1))
-    places[codes[order]] = place
-    texts = [_short(str(cells[k]).removesuffix(" 00:00:00")) for k in order]
-    return places, {float(place[k]): texts[k] for k in shown}
-
-
-def _short(text: str) -> str:
-    """A text without its middle: names often differ at their end."""
-    half = MAX_TEXT // 2
-    return text if len(text) <= MAX_TEXT else f"{text[: half - 1]}…{text[-half:]}"
-
-
-def _seconds(cell: Any) -> float:
-    """A date as a number; NaN of durations, and of whatever else is none."""
-    try:
-        return float(np.datetime64(cell, "s").astype(np.int64))
-    except (TypeError, ValueError):
-        return np.nan
-
-
 def _label(axis: Any, ticks: dict[float, str]) -> None:
     """Write what places stand for; "missing" alone beside the numbers."""
     places, texts = list(ticks), list(ticks.values())
@@ -551,10 +392,10 @@ def _label(axis: Any, ticks: dict[float, str]) -> None:
         inside = [t for t in axis.get_ticklocs() if t > places[0]]
         places, texts = [*places, *inside], [*texts, *(f"{t:g}" for t in inside)]
     if len(places) > MAX_TICKS:
-        kept = _evenly(len(places), MAX_TICKS)
+        kept = evenly(len(places), MAX_TICKS)
         places, texts = [places[k] for k in kept], [texts[k] for k in kept]
     low, high = axis.get_view_interval()
     axis.set_ticks(places, texts)
     axis.set_view_interval(low, high, ignore=True)
-    if axis.axis_name == "x" and max(map(len, texts)) * len(texts) > 40:
+    if axis.axis_name == "x" and max(map(len, texts)) * len(texts) > MAX_LETTERS:
         axis.set_tick_params(rotation=30)
