@@ -40,7 +40,7 @@ from sklearn.model_selection import train_test_split
 
 import sklearn_coopkd
 from sklearn_coopkd import CooperativeDistiller, CooperativeDistillerRegressor
-from sklearn_coopkd._csv import InputError, read_table
+from sklearn_coopkd._csv import Format, InputError, read_table
 from sklearn_coopkd._members import (
     DEFAULT_MEMBERS,
     DEFAULT_REGRESSORS,
@@ -142,6 +142,12 @@ def _parser() -> argparse.ArgumentParser:
         help="what separates the cells of TABLE.csv, such as ';' (default: a comma)",
     )
     parser.add_argument(
+        "--decimal",
+        metavar="CHARACTER",
+        help="what stands before the fraction of a number in TABLE.csv, such as ',' "
+        "(default: a point)",
+    )
+    parser.add_argument(
         "--task",
         choices=TASKS,
         help="default: regression if the target holds fractions, or more distinct "
@@ -149,10 +155,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--members",
-        help="comma-separated, of: "
-        + "; ".join(f"{', '.join(task.members)} ({k})" for k, task in TASKS.items())
-        + "; default: "
-        + "; ".join(",".join(task.default_members) for task in TASKS.values()),
+        metavar="NAMES",
+        help="comma-separated, at least two. "
+        + ". ".join(
+            f"For {name} of {', '.join(task.members)}; default: "
+            f"{','.join(task.default_members)}"
+            for name, task in TASKS.items()
+        ),
     )
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     parser.add_argument(
@@ -183,7 +192,7 @@ def _load(arguments: argparse.Namespace) -> tuple[str, str, Any, np.ndarray]:
     """Task, name, X and y of the table that the arguments ask for."""
     task = arguments.task
     if arguments.table is None:
-        for option in ("target", "drop", "sep"):
+        for option in ("target", "drop", "sep", "decimal"):
             if getattr(arguments, option) is not None:
                 raise InputError(f"--{option} needs a TABLE.csv.")
         if task == "regression":
@@ -201,7 +210,14 @@ def _load(arguments: argparse.Namespace) -> tuple[str, str, Any, np.ndarray]:
     separator = "\t" if separator == "\\t" else separator  # as a shell gives it
     if len(separator) != 1:
         raise InputError(f"--sep must be one character; got {arguments.sep!r}.")
-    task, X, y = read_table(arguments.table, arguments.target, task, drop, separator)
+    decimal = "." if arguments.decimal is None else arguments.decimal
+    if len(decimal) != 1 or decimal == separator:
+        raise InputError(
+            f"--decimal must be one character, and another than --sep {separator!r}; "
+            f"got {decimal!r}."
+        )
+    form = Format(separator, decimal)
+    task, X, y = read_table(arguments.table, arguments.target, task, drop, form)
     return task, arguments.table, X, y
 
 
@@ -271,15 +287,16 @@ def _run(
     if arguments.members is not None:
         wanted = [part.strip() for part in arguments.members.split(",")]
         wanted = [part for part in wanted if part]
-    if not wanted or len(set(wanted)) != len(wanted):
-        raise InputError(
-            f"--members must be distinct names; got {arguments.members!r}."
-        )
     unknown = [member for member in wanted if member not in task.members]
     if unknown:
         raise InputError(
             f"--members has the unknown {unknown[0]!r}; choose for {task_name} from "
             f"{', '.join(task.members)}, or choose another --task."
+        )
+    if len(wanted) < 2 or len(set(wanted)) != len(wanted):
+        raise InputError(
+            "--members must be at least two different names, since they teach each "
+            f"other; got {arguments.members!r}."
         )
     members = make_members(X_train, wanted, arguments.seed, task.members)
     classes = np.unique(y) if task_name == "classification" else None
@@ -322,10 +339,13 @@ def _run(
                 wanted, distiller.initial_estimators_, distiller.estimators_
             )
         },
-        "transfer": distiller.transfer_matrix_.tolist(),
+        "transfer": {  # pseudo-samples of a teacher that each student kept
+            teacher: dict(zip(wanted, row))
+            for teacher, row in zip(wanted, distiller.transfer_matrix_.tolist())
+        },
         "combined": combined,
     }
-    return report, distiller
+    return report, distiller.set_params(verbose=0)  # it is silent where it is loaded
 
 
 def _n_used(X: Any) -> int:
@@ -382,8 +402,8 @@ def _text(report: dict) -> str:
         + _table([*header, "lessons"], rows),
     ]
     matrix = [
-        [teacher, *(str(n) if n else "." for n in row)]
-        for teacher, row in zip(members, report["transfer"])
+        [teacher, *(str(n) if n else "." for n in kept.values())]
+        for teacher, kept in report["transfer"].items()
     ]
     sections.append(
         "Who taught whom: pseudo-samples that students kept\n"

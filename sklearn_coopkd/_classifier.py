@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassifierMixin, is_classifier
 from sklearn.model_selection import StratifiedKFold
-from sklearn.utils import assert_all_finite
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from sklearn_coopkd._containers import check_no_missing, n_rows
+from sklearn_coopkd._containers import check_finite_y, check_no_missing, n_rows
 from sklearn_coopkd._distiller import BaseDistiller, final_has
 from sklearn_coopkd._final import PooledLogisticRegression
 from sklearn_coopkd._responses import (
@@ -334,10 +333,18 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
 
     def _validate_y(self, X: Any, y: Any) -> np.ndarray:
         """Labels as a 1-D array; sets `classes_`."""
-        if getattr(getattr(y, "dtype", None), "kind", None) == "f":
-            assert_all_finite(y, input_name="y")
         check_no_missing(y)
-        check_classification_targets(y)
+        if getattr(getattr(y, "dtype", None), "kind", None) == "f":
+            check_finite_y(y)
+        try:
+            check_classification_targets(y)
+        except ValueError as error:
+            if type_of_target(y) == "continuous":
+                error.add_note(
+                    "`y` holds numbers with fractions: to predict numbers take "
+                    "CooperativeDistillerRegressor and regressors."
+                )
+            raise
         y = column_or_1d(y, warn=True)
         if len(y) != n_rows(X):
             raise ValueError(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_array
 
 from sklearn_coopkd._compat import num_samples, safe_indexing
@@ -85,6 +86,19 @@ def check_no_missing(y: Any) -> None:
             f"`y` must have a label in every row; row {missing[0]} has none. Leave out "
             "the rows without one."
         )
+
+
+def check_finite_y(y: Any) -> None:
+    """Raise if numbers, none of which is missing, hold NaN or infinity."""
+    numbers = np.asarray(y, dtype=np.float64)
+    try:
+        assert_all_finite(numbers, input_name="y")
+    except ValueError as error:
+        is_bad = ~np.isfinite(numbers.ravel())
+        raise ValueError(
+            f"{error} Row {is_bad.argmax()} has {numbers.ravel()[is_bad.argmax()]}: "
+            "leave such rows out."
+        ) from error
 
 
 def n_rows(X: Any) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,20 @@ import numpy as np
 MISSING = {"", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"}
 
 
+@dataclass(frozen=True)
+class Format:
+    """How a file is written."""
+
+    separator: str  # between cells
+    decimal: str  # before the fraction of a number
+
+
 class InputError(Exception):
     """Something the user can mend; its text is the one line they see."""
 
 
 def read_table(
-    path: str, target: str, task: str | None, drop: list[str], separator: str
+    path: str, target: str, task: str | None, drop: list[str], form: Format
 ) -> tuple[str, Any, np.ndarray]:
     """Read a file; tell on stderr what is left out, or taken as something.
 
@@ -35,8 +44,7 @@ def read_table(
     drop : list of str
         Columns to leave out.
 
-    separator : str
-        What stands between cells.
+    form : Format
 
     Returns
     -------
@@ -53,24 +61,26 @@ def read_table(
     InputError
         If the file cannot be read, or does not suit the task.
     """
-    X, written = _read_csv(path, target, drop, separator)
-    numbers = _as_numbers(written)
+    X, written = _read_csv(path, target, drop, form)
+    numbers = _as_numbers(written, form.decimal)
     task = task or _found_task(numbers)
     y = numbers
+    if y is None and _have_decimal_commas(written):
+        _tell(f"{target!r} holds decimal commas: read them with --decimal ','")
     if task == "classification" and (numbers is None or _are_padded(written)):
         y = written.where(written != "")
         for word in sorted(MISSING.intersection(y)):
             told = f"{(y == word).sum()} rows"
-            print(f"taken as a class: {word!r}, {told}", file=sys.stderr)
+            _tell(f"taken as a class: {word!r}, {told}")
     if y is None:
         raise InputError(
             f"--target {target!r} must hold finite numbers for --task regression; got "
-            f"{_first_text(written)!r}."
+            f"{_first_text(written, form.decimal)!r}."
         )
     is_missing = y.isna()
     if is_missing.any():
         told = f"{is_missing.sum()} of {len(y)} rows"
-        print(f"left out, without {target!r}: {told}", file=sys.stderr)
+        _tell(f"left out, without {target!r}: {told}")
     if is_missing.all():
         raise InputError(f"--target {target!r} is missing in every row of {path}.")
     X, y = X[~is_missing].reset_index(drop=True), y[~is_missing]
@@ -78,9 +88,7 @@ def read_table(
     return task, X, read(y, target)
 
 
-def _read_csv(
-    path: str, target: str, drop: list[str], separator: str
-) -> tuple[Any, Any]:
+def _read_csv(path: str, target: str, drop: list[str], form: Format) -> tuple[Any, Any]:
     """The other columns, and the target as it is written."""
     try:
         import pandas as pd
@@ -91,7 +99,14 @@ def _read_csv(
     try:
         # with a mark before each, lest pandas takes "NA" for none, and "01" for 1
         mark = {target: lambda cell: "=" + cell.strip()}
-        table = pd.read_csv(path, converters=mark, sep=separator)
+        table = pd.read_csv(
+            path, converters=mark, sep=form.separator, decimal=form.decimal
+        )
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"cannot read {path}: it is not written in UTF-8. Save it so; for one in "
+            "Latin-1: iconv -f latin1 -t utf-8 OLD.csv > NEW.csv"
+        ) from error
     except (OSError, ValueError) as error:  # ValueError: empty, unreadable, not text
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"cannot read {path}: {reason}") from error
@@ -99,7 +114,7 @@ def _read_csv(
         columns = ", ".join(map(str, table.columns[:10]))
         more = ", ..." if len(table.columns) > 10 else ""
         is_whole = len(table.columns) == 1
-        other = f" Is --sep another than {separator!r}?" if is_whole else ""
+        other = f" Is --sep another than {form.separator!r}?" if is_whole else ""
         raise InputError(
             f"--target {target!r} is not a column of {path}; its columns are: "
             f"{columns}{more}.{other}"
@@ -111,6 +126,15 @@ def _read_csv(
                 f"--drop {name!r} is not a column of {path}, or the target."
             )
         del table[name]
+    _check_usable(table, path, target)
+    _tell_of_columns(table)
+    return table, written
+
+
+def _check_usable(table: Any, path: str, target: str) -> None:
+    """Raise if there is nothing to learn from, or what no member takes."""
+    if not len(table):
+        raise InputError(f"{path} has a header, but no rows.")
     if (table.nunique(dropna=False) < 2).all():
         raise InputError(
             f"{path} has no column besides {target!r} to learn from: one whose values "
@@ -122,22 +146,48 @@ def _read_csv(
                 f"column {name!r} of {path} holds infinity. Replace it by a number, or "
                 "leave the cell empty."
             )
+
+
+def _tell_of_columns(table: Any) -> None:
+    """Say on stderr what is taken as something that may not be meant."""
     for name in table:
-        if _tells_rows_apart(table[name]):
-            print(
-                f"every row has its own {name!r}: if it only names the row, leave it "
-                f"out with --drop {shlex.quote(str(name))}",
-                file=sys.stderr,
-            )
+        first, _, copy = str(name).rpartition(".")
+        if copy.isdigit() and first in table.columns:
+            _tell(f"{name!r} may be a second column of the name {first!r}")
+        _tell_of_cells(str(name), table[name])
     texts = table.select_dtypes(exclude=["number", "bool"]).columns
     if len(texts):
-        names = ", ".join(map(repr, texts))
-        print(f"taken as categories: {names}", file=sys.stderr)
+        _tell(f"taken as categories: {', '.join(map(repr, texts))}")
     is_empty = table.isna().all()
     if is_empty.any():
         names = ", ".join(map(repr, table.columns[is_empty]))
-        print(f"not used, empty: {names}", file=sys.stderr)
-    return table, written
+        _tell(f"not used, empty: {names}")
+
+
+def _tell_of_cells(name: str, column: Any) -> None:
+    """Say what should perhaps be left out, or read otherwise."""
+    known = column.dropna()
+    leave_out = f"leave it out with --drop {shlex.quote(name)}"
+    is_text = column.dtype.kind not in "biuf"
+    if is_text and _have_decimal_commas(known):
+        _tell(f"{name!r} holds decimal commas: read them with --decimal ','")
+    elif _tells_rows_apart(column):
+        _tell(f"every row has its own {name!r}: if it only names the row, {leave_out}")
+    elif is_text and known.nunique() > max(50, len(known) // 2):
+        _tell(
+            f"{name!r} has {known.nunique()} different texts: if these are dates or "
+            f"free text, make columns of numbers or categories of it, or {leave_out}"
+        )
+
+
+def _have_decimal_commas(cells: Any) -> bool:
+    """Whether most of these texts are numbers such as 1,5."""
+    written = cells.astype(str).str.fullmatch(r"[+-]?\d+,\d+")
+    return bool(written.any() and written.mean() > 0.5)
+
+
+def _tell(message: str) -> None:
+    print(message, file=sys.stderr)
 
 
 def _tells_rows_apart(column: Any) -> bool:
@@ -146,20 +196,21 @@ def _tells_rows_apart(column: Any) -> bool:
     return len(column) > 1 and not is_fraction and bool(column.is_unique)
 
 
-def _as_numbers(written: Any) -> Any:
+def _as_numbers(written: Any, decimal: str) -> Any:
     """A target as numbers, NaN where it is missing; None if it is none of numbers."""
+    known = written.where(~written.isin(MISSING))
     try:
-        return written.where(~written.isin(MISSING)).astype(float)
+        return known.str.replace(decimal, ".", regex=False).astype(float)
     except ValueError:
         return None
 
 
-def _first_text(written: Any) -> str:
+def _first_text(written: Any, decimal: str) -> str:
     """The first cell that is neither a number nor missing."""
     for cell in written:
         if cell not in MISSING:
             try:
-                float(cell)
+                float(cell.replace(decimal, "."))
             except ValueError:
                 return cell
     return ""

@@ -152,10 +152,42 @@ class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEns
         "cv": ["cv_object", str],  # a string gets a better message in `fit`
         "views": [dict, None],
         "on_failure": [StrOptions({"raise", "warn"})],
-        "n_jobs": [None, Integral],
+        "n_jobs": [
+            None,
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Integral, None, -1, closed="right"),
+        ],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters of the distiller, of members and of its other parts.
+
+        Parameters
+        ----------
+        **params : dict
+            As in :class:`sklearn.ensemble.StackingClassifier`: also a member's name,
+            with an estimator or "drop", and ``name__parameter``.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter.
+        """
+        for key in params:
+            part, is_inner, _ = key.partition("__")
+            is_part = part in self._parameter_constraints and part not in params
+            if is_inner and is_part and getattr(self, part) is None:
+                raise ValueError(
+                    f"`{key}` cannot be set: `{part}` is None, which stands for a "
+                    f"default that `fit` makes. Give `{part}` an object first."
+                )
+        return super().set_params(**params)
 
     # fit
 

@@ -20,8 +20,14 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from sklearn_coopkd._columns import CATEGORY, column_kind, columns_of
 from sklearn_coopkd._compat import BaseSearchCV, index_params, routing_enabled
-from sklearn_coopkd._containers import concat_rows, take_columns, take_rows
+from sklearn_coopkd._containers import (
+    column_names,
+    concat_rows,
+    take_columns,
+    take_rows,
+)
 from sklearn_coopkd._lessons import Lesson
 from sklearn_coopkd._responses import Responder
 from sklearn_coopkd._tasks import Task
@@ -238,6 +244,8 @@ def fit_and_answer(member, data, rows, asked, lesson, soft_labels=None):
         if not member.is_frozen and not len(rows) and lesson is None:
             answers = [np.zeros_like(one) for one in answers]  # an answer of nobody
     except Exception as error:
+        if "could not convert string to float" in str(error):
+            error.add_note(_of_texts(X, member.columns))
         return failure(member.name, error)
     rows = np.concatenate([np.empty(0, dtype=np.intp), *asked])
     order = np.argsort(rows, kind="stable")
@@ -262,6 +270,19 @@ def failure(name, error):
     except Exception:  # it could not
         error = RuntimeError(f"{type(error).__name__}: {error}")
     return MemberFailure(name, error)
+
+
+def _of_texts(X, mask):
+    """Which columns a member cannot be given that takes numbers alone, in words."""
+    names = np.array(column_names(X), dtype=object)
+    is_text = np.array([column_kind(column)[0] == CATEGORY for column in columns_of(X)])
+    names = names[is_text if mask is None else is_text & mask].tolist()
+    return (
+        f"It was given texts or categories in {', '.join(map(repr, names[:10]))}"
+        + (", ..." if len(names) > 10 else "")
+        + ". Put an encoder before it, in a Pipeline, or give it other columns by "
+        "`views`."
+    )
 
 
 def _fit(member, data, rows, lesson, soft_labels):

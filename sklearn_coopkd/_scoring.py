@@ -8,7 +8,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import check_scoring, log_loss, make_scorer
+from sklearn.metrics import check_scoring, get_scorer_names, log_loss, make_scorer
 
 from sklearn_coopkd._compat import BaseScorer, index_params, routing_enabled
 from sklearn_coopkd._containers import take_rows
@@ -87,7 +87,7 @@ def make_fold_scorer(
             labels=task.classes,
         )
     else:
-        scorer = check_scoring(estimator, scoring=scoring)
+        scorer = _scorer(estimator, scoring)
     if "sample_weight" in score_params and not _takes_weights(scorer):
         score_params = {k: v for k, v in score_params.items() if k != "sample_weight"}
     return FoldScorer(scorer, X, y, score_params, scoring)
@@ -99,11 +99,21 @@ def routable_scorer(estimator: Any, scoring: Any) -> Any:
     A name cannot say what it requests; it stands for a scorer that uses weights if its
     metric takes them.
     """
-    scorer = check_scoring(estimator, scoring=scoring)
+    scorer = _scorer(estimator, scoring)
     if isinstance(scoring, str) and routing_enabled():
         scorer = deepcopy(scorer)
         scorer.set_score_request(sample_weight=_takes_weights(scorer))
     return scorer
+
+
+def _scorer(estimator, scoring):
+    """A scorer by name, or the callable itself."""
+    if isinstance(scoring, str) and scoring not in get_scorer_names():
+        raise ValueError(
+            f"`scoring` must be a callable, or one of the names that "
+            f"`sklearn.metrics.get_scorer_names()` lists; got {scoring!r}."
+        )
+    return check_scoring(estimator, scoring=scoring)
 
 
 def _takes_weights(scorer):

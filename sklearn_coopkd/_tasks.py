@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import column_or_1d
 
 from sklearn_coopkd._calibration import (
@@ -23,7 +22,7 @@ from sklearn_coopkd._calibration import (
     fit_calibrator,
     fit_temperature,
 )
-from sklearn_coopkd._containers import take_rows
+from sklearn_coopkd._containers import check_finite_y, take_rows
 from sklearn_coopkd._lessons import Lesson, Samples, spread, spread_labels
 from sklearn_coopkd._pool import fit_linear_pool, fit_pool
 from sklearn_coopkd._responses import (
@@ -313,7 +312,7 @@ def as_numbers(y: Any, warn: bool = False) -> np.ndarray:
             f"`y` must hold numbers; got {_not_a_number(y)!r}. For labels take "
             "classifiers and CooperativeDistiller."
         ) from error
-    assert_all_finite(numbers, input_name="y")
+    check_finite_y(numbers)
     return numbers
 
 

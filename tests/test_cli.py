@@ -71,13 +71,16 @@ def test_json_of_a_csv_and_the_saved_distiller(csv, tmp_path, capsys):
     assert "taken as categories: 'town'" in captured.err
     assert report["classes"] == ["no", "yes"]
     assert list(report["members"]) == ["logistic", "tree", "bayes"]
-    assert np.shape(report["transfer"]) == (3, 3)
+    assert list(report["transfer"]) == list(report["members"])
     assert set(report["combined"]) == {
         "VotingClassifier",
         "StackingClassifier",
         "CooperativeDistiller",
     }
     distiller = joblib.load(saved)
+    kept = [list(row.values()) for row in report["transfer"].values()]
+    assert kept == distiller.transfer_matrix_.tolist()  # teachers first
+    assert distiller.verbose == 0
     rows = pd.read_csv(csv).drop(columns="buys")  # all others, as they are
     assert set(distiller.predict(rows)) == {"yes", "no"}
     assert set(tmp_path.iterdir()) == {csv, saved}  # no temporary file is left
@@ -126,7 +129,8 @@ def test_words_for_nothing_that_are_a_class_are_told(tmp_path, capsys):
     table = pd.DataFrame({"x": np.arange(60) % 7, "y": np.resize(["yes", "NA"], 60)})
     table.to_csv(tmp_path / "table.csv", index=False)
     assert (
-        main([str(tmp_path / "table.csv"), "--target", "y", "--members", "bayes"]) == 0
+        main([str(tmp_path / "table.csv"), "--target", "y", "--members", "bayes,tree"])
+        == 0
     )
     assert "taken as a class: 'NA', 30 rows" in capsys.readouterr().err
 
@@ -135,7 +139,7 @@ def test_padded_numbers_can_be_predicted_from_a_stream(tmp_path):
     """A stream can be read once."""
     rows = "".join(f"{k % 7},{k % 60:03}\n" for k in range(120))
     command = [sys.executable, "-m", "sklearn_coopkd", "/dev/stdin", "--target", "y"]
-    command += ["--members", "ridge", "--json", "--task", "regression"]
+    command += ["--members", "ridge,tree", "--json", "--task", "regression"]
     done = subprocess.run(command, input=f"x,y\n{rows}", capture_output=True, text=True)
     assert json.loads(done.stdout)["task"] == "regression"
 
@@ -199,8 +203,12 @@ def bad(tmp_path, name, text):
         (["{short}", "--target", "y"], "leaves 2 of 3 rows to train on, and 15"),
         (["{csv}", "--target", "empty"], "missing in every row"),
         (["{csv}", "--target", "buys", "--members", "oracle"], "unknown 'oracle'"),
-        (["{csv}", "--target", "buys", "--members", ","], "must be distinct names"),
-        (["{csv}", "--target", "buys", "--members", "tree,tree"], "distinct names"),
+        (["{csv}", "--target", "buys", "--members", ","], "at least two different"),
+        (["{csv}", "--target", "buys", "--members", "tree"], "got 'tree'"),
+        (["{csv}", "--target", "buys", "--members", "tree,tree"], "two different"),
+        (["{csv}", "--target", "buys", "--decimal", ","], "another than --sep ','"),
+        (["--decimal", ","], "--decimal needs a TABLE.csv"),
+        (["{header}", "--target", "y"], "a header, but no rows"),
         (["{csv}", "--target", "buys", "--test-size", "2"], "between 0 and 1; got 2.0"),
         (["{csv}", "--target", "buys", "--test-size", "0.999"], "fewer than one row"),
         (["{csv}", "--target", "income", "--test-size", "0.95"], "15 are needed"),
@@ -212,7 +220,7 @@ def bad(tmp_path, name, text):
         (["{dots}", "--target", "y", "--task", "regression"], "got '1.234,5'"),
         (["{rare}", "--target", "y"], "class c has 1"),
         (["{single}", "--target", "y"], "at least 2 classes; got 1"),
-        (["{binary}", "--target", "y"], "cannot read"),
+        (["{binary}", "--target", "y"], "not written in UTF-8. Save it so"),
     ],
     ids=str,
 )
@@ -220,6 +228,7 @@ def test_bad_input_is_one_line_and_code_2(arguments, message, csv, tmp_path, cap
     (tmp_path / "binary.csv").write_bytes(bytes(range(128, 256)) * 10)
     files = {
         "csv": str(csv),
+        "header": bad(tmp_path, "header.csv", "x,y\n"),
         "blank": bad(tmp_path, "blank.csv", ""),
         "lonely": bad(tmp_path, "lonely.csv", "y\n" + "a\nb\n" * 20),
         "same": bad(tmp_path, "same.csv", "x,y,z\n" + "1,a,\n1,b,\n" * 20),
@@ -257,6 +266,36 @@ def test_columns_that_only_name_rows_are_told_and_can_be_dropped(tmp_path, capsy
     captured = capsys.readouterr()
     assert "every row has its own" not in captured.err
     assert json.loads(captured.out)["n_columns"] == 1
+
+
+def test_what_may_be_meant_otherwise_is_told(tmp_path, capsys):
+    rng = np.random.RandomState(0)
+    x, price = rng.randn(160), rng.rand(160)
+    days = pd.date_range("2020-01-01", periods=100).strftime("%d/%m/%Y")
+    day = rng.permutation([*days, *days[:60]])
+    frame = pd.DataFrame({"x": x, "x.1": rng.randn(160), "day": day, "price": price})
+    path = tmp_path / "orders.csv"
+    frame.to_csv(path, index=False, sep=";", decimal=",")
+    command = [str(path), "--target", "price", "--sep", ";", "--members", "tree,ridge"]
+    assert main(command) == 2  # texts
+    told = capsys.readouterr().err
+    for name in ("x", "x.1", "price"):
+        assert f"'{name}' holds decimal commas" in told
+        assert f"every row has its own '{name}'" not in told
+    assert "'x.1' may be a second column of the name 'x'" in told
+    assert "'day' has 100 different texts" in told
+    assert main([*command, "--decimal", ",", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert "decimal commas" not in captured.err
+    report = json.loads(captured.out)
+    assert report["task"] == "regression"
+    frame.to_csv(path, index=False)
+    assert (
+        main([str(path), "--target", "price", "--members", "tree,ridge", "--json"]) == 0
+    )
+    plain = json.loads(capsys.readouterr().out)
+    before = [member["before"]["rmse"] for member in report["members"].values()]
+    assert before == [m["before"]["rmse"] for m in plain["members"].values()]
 
 
 class Fails(DummyClassifier):

@@ -6,12 +6,16 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import FitFailedWarning, NotFittedError
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_coopkd import CooperativeDistiller, QuintessentialGenerator
+from sklearn_coopkd import (
+    CooperativeDistiller,
+    CooperativeDistillerRegressor,
+    QuintessentialGenerator,
+)
 from sklearn_coopkd._peers import AllPeers
 
 X, Y = np.random.RandomState(0).randn(30, 2), np.arange(30) % 2
@@ -48,6 +52,7 @@ def test_something_without_fit():
     ("params", "message"),
     [
         ({"combine": "mean"}, "'combine' parameter"),
+        ({"n_jobs": 0}, "'n_jobs' parameter.*Got 0"),
         ({"deficiency": "loss"}, "'deficiency' parameter"),
         ({"peer_selection": "worst"}, "'peer_selection' parameter"),
         ({"generator": 3}, "'generator' parameter"),
@@ -65,7 +70,7 @@ def test_something_without_fit():
         ({"cv": [([0, 1], [9000])]}, "`cv` must yield pairs of positions.*9000"),
         ({"cv": GroupKFold(2)}, "GroupKFold.*'groups' parameter should not be None"),
         ({"scoring": lambda _, X, y: np.nan}, "`scoring` must return a number; got n"),
-        ({"scoring": "no such"}, "Got 'no such' instead"),
+        ({"scoring": "no such"}, "`scoring` must be a.*got 'no such'"),
         ({"scoring": lambda estimator, X, y: "high"}, "`scoring` must return a number"),
         ({"scoring": "r2_score"}, "r2_score"),
         ({"final_estimator": LinearRegression()}, "`final_estimator` must be a class"),
@@ -247,3 +252,58 @@ def test_what_holds_no_rows_is_refused():
         fitted.predict(frame[:0])
     with pytest.raises(TypeError, match=r"got a LazyFrame. Use X.collect()"):
         CooperativeDistiller(TWO).fit(pl.DataFrame({"a": X[:, 0]}).lazy(), Y)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("kind", [CooperativeDistiller, CooperativeDistillerRegressor])
+def test_numbers_that_are_none_are_told_by_row(kind, value):
+    y = Y.astype(float)
+    y[4] = value
+    members = TWO if kind is CooperativeDistiller else [("a", Ridge()), ("b", Ridge())]
+    with pytest.raises(ValueError, match=rf"Row 4 has {value}: leave such rows out"):
+        kind(members).fit(X, y)
+
+
+def test_numbers_for_a_classifier_point_to_the_regressor():
+    with pytest.raises(ValueError, match="Unknown label type: continuous") as caught:
+        CooperativeDistiller(TWO).fit(X, X[:, 0])
+    assert "take CooperativeDistillerRegressor" in caught.value.__notes__[0]
+
+
+def test_a_part_that_is_none_has_no_parameters():
+    distiller = CooperativeDistiller(TWO)
+    for key in ("generator__alpha", "final_estimator__C", "cv__n_splits"):
+        part = key.split("__")[0]
+        with pytest.raises(
+            ValueError, match=f"`{key}` cannot be set: `{part}` is None"
+        ):
+            distiller.set_params(**{key: 1})
+    distiller.set_params(generator=QuintessentialGenerator(), generator__alpha=0.5)
+    distiller.set_params(generator__alpha=0.7)
+    assert distiller.generator.alpha == 0.7
+    with pytest.raises(ValueError, match="Invalid parameter 'nothing'"):
+        distiller.set_params(nothing__at_all=1)
+
+
+def test_columns_of_texts_are_named_for_a_member_that_takes_numbers():
+    frame = pd.DataFrame(
+        {"x": X[:, 0], "town": list("abc") * 10, "job": list("de") * 15}
+    )
+    with pytest.raises(ValueError, match="could not convert") as caught:
+        CooperativeDistiller(TWO).fit(frame, Y)
+    assert "texts or categories in 'town', 'job'." in " ".join(caught.value.__notes__)
+    with pytest.raises(ValueError, match="could not convert") as caught:
+        CooperativeDistiller(TWO, views={"a": ["x"], "b": ["x", "job"]}).fit(frame, Y)
+    assert "texts or categories in 'job'." in " ".join(caught.value.__notes__)
+    array = frame.to_numpy()
+    with pytest.raises(ValueError, match="could not convert") as caught:
+        CooperativeDistiller(TWO).fit(array, Y)
+    assert "texts or categories in 1, 2." in " ".join(caught.value.__notes__)
+
+
+def test_columns_that_are_all_immutable_point_to_them():
+    frame = pd.DataFrame({"x": X[:, 0], "z": X[:, 1]})
+    generator = QuintessentialGenerator(immutable_features=["x", "z"])
+    with pytest.raises(ValueError, match="take columns out of `imm") as caught:
+        CooperativeDistiller(TWO, generator=generator).fit(frame, Y)
+    assert "categorical_features" not in str(caught.value)

@@ -535,6 +535,8 @@ def test_what_does_not_fit_the_lesson_is_refused(fitted, cancer):
             LessonDisplay.from_estimator(fitted, X, y, features=features)
     with pytest.raises(ValueError, match="does not have: 'age'"):
         LessonDisplay.from_estimator(fitted, X, y, features=[0, "age"])
+    with pytest.raises(ValueError, match="two columns; got 0 twice"):
+        LessonDisplay.from_estimator(fitted, X, y, features=[0, 0])
 
 
 def test_nobody_taught_anyone(cancer):
@@ -712,3 +714,16 @@ def test_what_the_gate_refused_is_not_called_untaught(cancer):
     assert any(record["taught"] for record in refused.history_)
     with pytest.raises(ValueError, match="The gate refused what was taught"):
         lesson_changes(refused, X)
+
+
+def test_a_picture_says_how_many_categories_it_names():
+    X, y = dated_table()
+    X = pd.DataFrame({"size": X["size"].fillna(0.0), "other": np.arange(120.0) % 7})
+    members = [("stump", DecisionTreeClassifier(max_depth=1)), ("bayes", GaussianNB())]
+    distiller = CooperativeDistiller(members, validation=None, random_state=0)
+    distiller.fit(X, y)
+    display = LessonDisplay.from_estimator(distiller, X, y, features=["size", "other"])
+    display.axis_ticks = [{float(k): f"c{k}" for k in range(20)}, None]
+    display.plot()
+    assert display.ax_.get_xlabel() == "size (12 of 20 named)"
+    assert len(display.ax_.get_xticks()) == 12

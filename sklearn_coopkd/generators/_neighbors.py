@@ -456,14 +456,25 @@ def _what_holds(codec, movable):
     """Why no column can move, in words."""
     names = column_names(codec.X)
     held = [f"{names[j]!r} holds {what}" for j, what in codec.held.items()]
-    held += [f"{names[j]!r} is immutable" for j in np.flatnonzero(~movable)]
+    immutable = np.flatnonzero(~movable)
+    held += [f"{names[j]!r} is immutable" for j in immutable]
     rest = movable & (codec.kinds != FIXED)
     held += [f"{names[j]!r} is in a group with these" for j in np.flatnonzero(rest)]
+    ways = []
+    if len(immutable):
+        ways.append(
+            "take columns out of `immutable_features`, or give the teacher others by "
+            "`views`"
+        )
+    if codec.held:
+        ways.append(
+            "put what turns texts and dates into numbers before the distiller, in a "
+            "Pipeline, or list the columns in `categorical_features` to have their "
+            "values swapped whole"
+        )
     return (
         "`X` has no column that a pseudo-sample could change: "
         + ", ".join(held[:10])
         + (", ..." if len(held) > 10 else "")
-        + ". Put what turns texts and dates into numbers before the distiller, in a "
-        "Pipeline; or list the columns in `categorical_features` to have their values "
-        "swapped whole."
+        + f". As a way out, {'; or '.join(ways)}."
     )

@@ -393,6 +393,8 @@ def _label(axis: Any, ticks: dict[float, str]) -> None:
         places, texts = [*places, *inside], [*texts, *(f"{t:g}" for t in inside)]
     if len(places) > MAX_TICKS:
         kept = evenly(len(places), MAX_TICKS)
+        told = f"{axis.get_label_text()} ({len(kept)} of {len(places)} named)"
+        axis.set_label_text(told)
         places, texts = [places[k] for k in kept], [texts[k] for k in kept]
     low, high = axis.get_view_interval()
     axis.set_ticks(places, texts)

@@ -75,6 +75,10 @@ def column_places(
             "names, or two positions."
         )
     columns = np.concatenate(found)
+    if columns[0] == columns[1]:
+        raise ValueError(
+            f"`features` must be two columns; got {names[columns[0]]!r} twice."
+        )
     cells = [Z[:, columns] for Z in tables]
     if sparse.issparse(cells[0]):
         cells = [Z.toarray() for Z in cells]
