@@ -3,6 +3,7 @@
 from sklearn_coopkd._classifier import CooperativeDistiller
 from sklearn_coopkd._exchange import learn, make_lessons
 from sklearn_coopkd._regressor import CooperativeDistillerRegressor
+from sklearn_coopkd._state import __version__
 from sklearn_coopkd._transport import Lessons
 from sklearn_coopkd.generators import (
     GeneratedSamples,
@@ -10,8 +11,6 @@ from sklearn_coopkd.generators import (
     QuintessentialGenerator,
     RawGenerator,
 )
-
-__version__ = "0.1.0"
 
 __all__ = [
     "CooperativeDistiller",
@@ -21,6 +20,7 @@ __all__ = [
     "Lessons",
     "QuintessentialGenerator",
     "RawGenerator",
+    "__version__",
     "learn",
     "make_lessons",
 ]

@@ -64,6 +64,7 @@ from sklearn_coopkd._representation import members_table
 from sklearn_coopkd._rounds import RoundsResult, run_rounds
 from sklearn_coopkd._scoring import make_fold_scorer, routable_scorer
 from sklearn_coopkd._sites import Sites, make_sites, one_table
+from sklearn_coopkd._state import VersionedState
 from sklearn_coopkd._warning import warn
 from sklearn_coopkd.generators import QuintessentialGenerator
 
@@ -120,7 +121,9 @@ def _all_or_nothing(fit: Callable[..., Any]) -> Callable[..., Any]:
     return restoring
 
 
-class BaseDistiller(CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEnsemble):
+class BaseDistiller(
+    VersionedState, CallbackSupportMixin, TransformerMixin, BaseHeterogeneousEnsemble
+):
     """What the two estimators share: validation, the fit, combination, routing.
 
     A subclass says what its members are (`_kind`, `_way_out`, `_is_of_my_kind`),

@@ -105,7 +105,7 @@ class _Loop:
         """Run jobs in parallel, each of a member; handle members that failed."""
         if not jobs:
             return []
-        calls = (delayed(function)(*job) for job in jobs)
+        calls = (delayed(_call)(function, job) for job in jobs)
         results = self.progress.follow(phase, owners, lambda: self.parallel(calls))
         failed = [r for r in results if isinstance(r, MemberFailure)]
         names = {failure.name for failure in failed}
@@ -589,3 +589,9 @@ def _parallel(n_jobs: int | None, is_watched: bool) -> Parallel:
         except ValueError:  # a backend that cannot
             pass
     return Parallel(n_jobs=n_jobs)
+
+
+def _call(function: Callable, job: tuple) -> Any:
+    """Do a job; large arrays reach a worker as memory maps, which are arrays there."""
+    plain = (np.asarray(a) if isinstance(a, np.memmap) else a for a in job)
+    return function(*plain)

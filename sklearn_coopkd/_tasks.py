@@ -270,12 +270,17 @@ class Regression:
         self, answers: np.ndarray, truth: np.ndarray, weight: np.ndarray
     ) -> Callable[[np.ndarray], np.ndarray]:
         """Numbers are taken as they are: an error is an error in the unit of y."""
-        return np.asarray
+        return as_they_are
 
     fit_temperature = fit_calibrator
 
 
 Task = Classification | Regression
+
+
+def as_they_are(answers: np.ndarray) -> np.ndarray:
+    """Calibrate nothing (skops asks whether this name is trusted, so it is ours)."""
+    return answers
 
 
 def as_numbers(y: Any, warn: bool = False) -> np.ndarray:

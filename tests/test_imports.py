@@ -66,11 +66,12 @@ ALLOWED = {
         "_folds",
         "_scoring",
     }
-    | {"_representation", "_sites", "_peers", "generators"},
+    | {"_representation", "_sites", "_state", "_peers", "generators"},
     "_classifier": LEAVES | {"_distiller", "_final", "_tasks"},
     "_regressor": LEAVES | {"_distiller", "_final", "_tasks"},
     "_files": {"_containers"},
     "_representation": set(),
+    "_state": {"_warning"},
     "_privacy": LEAVES,
     "_transport": LEAVES | {"_lessons", "_files", "_privacy"},
     "_exchange": LEAVES
@@ -78,7 +79,8 @@ ALLOWED = {
     | {"generators"},
     "inspection": LEAVES | {"_distiller", "inspection"},
     "_members": set(),
-    "__init__": {"_classifier", "_regressor", "_exchange", "_transport", "generators"},
+    "__init__": {"_classifier", "_regressor", "_exchange", "_state", "_transport"}
+    | {"generators"},
     "_csv": set(),
     "__main__": {"__init__", "_csv", "_members"},
 }
