@@ -467,7 +467,7 @@ def _fitted(
     asked: list[np.ndarray],
     lesson: Lesson | None,
 ) -> Fitted:
-    fitted = fit_and_answer(member, data, rows, asked, lesson)
+    fitted = fit_and_answer(member, *data, rows, asked, lesson)
     if isinstance(fitted, MemberFailure):
         fitted.error.add_note(f"Raised by the {fitted.name}.")
         raise fitted.error

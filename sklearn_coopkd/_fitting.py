@@ -225,17 +225,19 @@ def weight_keyword(estimator: Any) -> str | None:
     return "sample_weight" if takes else None
 
 
-def fit_and_answer(member, data, rows, asked, lesson, soft_labels=None):
+def fit_and_answer(
+    member, X, y, task, sample_weight, rows, asked, lesson, soft_labels=None
+):
     """Fit a clone on some rows and a lesson; return it and its answers on others.
 
     `asked` is a list of arrays of rows, asked about one array at a time; `soft_labels`
     has one row for each of `rows`, None: their labels are all.
     """
-    X, _, task, _ = data
     try:
         if member.is_frozen:
             model = member.estimator
         else:
+            data = X, y, task, sample_weight
             model = _fit(member, data, rows, lesson, soft_labels)
         responder = task.responder(model, None, member.columns)
         answers = [responder.answers(take_rows(X, part)) for part in asked]

@@ -105,7 +105,7 @@ class _Loop:
         """Run jobs in parallel, each of a member; handle members that failed."""
         if not jobs:
             return []
-        calls = (delayed(_call)(function, job) for job in jobs)
+        calls = (delayed(_call)(function, *job) for job in jobs)
         results = self.progress.follow(phase, owners, lambda: self.parallel(calls))
         failed = [r for r in results if isinstance(r, MemberFailure)]
         names = {failure.name for failure in failed}
@@ -134,11 +134,12 @@ class _Loop:
         if is_base:
             is_asked = is_asked | ~self.sites.owns[j]
         asked = self.sites.by_place(np.flatnonzero(is_asked))
+        # the table by itself: engines send it to each worker once, if they see it
         data = (problem.X, problem.y, problem.task, problem.sample_weight)
         own = rows[self.sites.owns[j, rows]]
         if soft_labels is not None:
             soft_labels = soft_labels[own]
-        return self.members[j], data, own, list(asked.values()), lesson, soft_labels
+        return self.members[j], *data, own, list(asked.values()), lesson, soft_labels
 
     def fit_plain(self) -> None:
         """Fit every member for every base, full and crossed, before teaching."""
@@ -591,7 +592,7 @@ def _parallel(n_jobs: int | None, is_watched: bool) -> Parallel:
     return Parallel(n_jobs=n_jobs)
 
 
-def _call(function: Callable, job: tuple) -> Any:
+def _call(function: Callable, *job: Any) -> Any:
     """Do a job; large arrays reach a worker as memory maps, which are arrays there."""
     plain = (np.asarray(a) if isinstance(a, np.memmap) else a for a in job)
     return function(*plain)
