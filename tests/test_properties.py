@@ -95,11 +95,11 @@ REGRESSORS = {
 
 
 def as_numbers(X):
-    """What a member makes of any table: an array of moderate numbers."""
+    """What a member makes of any table: moderate numbers, each row by itself."""
     if sparse.issparse(X):
         return X
     if isinstance(X, pd.DataFrame):
-        X = X.apply(lambda c: c if c.dtype.kind in "iufb" else pd.factorize(c)[0])
+        X = X.apply(lambda c: c if c.dtype.kind in "iufb" else c.astype(str).map(ord))
     with np.errstate(over="ignore"):
         return np.clip(np.nan_to_num(np.asarray(X, dtype=np.float64)), -1e6, 1e6)
 
