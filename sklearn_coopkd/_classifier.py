@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from sklearn_coopkd._containers import check_finite_y, check_no_missing, n_rows
+from sklearn_coopkd._containers import check_no_missing, n_rows
 from sklearn_coopkd._distiller import BaseDistiller, final_has
 from sklearn_coopkd._final import PooledLogisticRegression
 from sklearn_coopkd._responses import (
@@ -334,8 +334,6 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
     def _validate_y(self, X: Any, y: Any) -> np.ndarray:
         """Labels as a 1-D array; sets `classes_`."""
         check_no_missing(y)
-        if getattr(getattr(y, "dtype", None), "kind", None) == "f":
-            check_finite_y(y)
         try:
             check_classification_targets(y)
         except ValueError as error:

@@ -55,7 +55,13 @@ def as_table(X: Any) -> Any:
         if isinstance(first, str):
             raise ValueError(
                 "`X` must have 2 dimensions; got a sequence of texts. Put the "
-                "vectorizer before the distiller, in a Pipeline."
+                "vectorizer before the distiller, in a Pipeline; or are `X` and `y` "
+                "exchanged?"
+            )
+        if hasattr(X, "to_frame"):  # a Series
+            raise ValueError(
+                f"`X` must have 2 dimensions; got a {type(X).__name__}. For one column "
+                "take X.to_frame(); or are `X` and `y` exchanged?"
             )
     # `check_array` also words the errors: 1-D input, no rows, no columns, complex.
     return check_array(X, dtype=None, ensure_all_finite=False)
@@ -71,7 +77,7 @@ def check_any_rows(X: Any) -> None:
 
 
 def check_no_missing(y: Any) -> None:
-    """Raise if labels have a missing one."""
+    """Raise if labels have a missing one, or infinity."""
     if hasattr(y, "is_null"):  # polars
         missing = np.flatnonzero(y.is_null().to_numpy())
     elif hasattr(y, "isna"):
@@ -80,12 +86,14 @@ def check_no_missing(y: Any) -> None:
         cells = enumerate(y if hasattr(y, "__iter__") else [])
         missing = np.array([k for k, c in cells if c is None or is_missing(c)])
     else:
-        return
+        missing = np.empty(0, dtype=np.intp)
     if len(missing):
         raise ValueError(
             f"`y` must have a label in every row; row {missing[0]} has none. Leave out "
             "the rows without one."
         )
+    if getattr(getattr(y, "dtype", None), "kind", "") == "f":
+        check_finite_y(y)
 
 
 def check_finite_y(y: Any) -> None:

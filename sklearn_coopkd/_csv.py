@@ -12,6 +12,8 @@ import numpy as np
 # What stands for a missing number in a target; of labels, an empty cell alone.
 MISSING = {"", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"}
 
+MAX_CODES = 20  # a column with more different numbers is hardly one of codes
+
 
 @dataclass(frozen=True)
 class Format:
@@ -65,8 +67,8 @@ def read_table(
     numbers = _as_numbers(written, form.decimal)
     task = task or _found_task(numbers)
     y = numbers
-    if y is None and _have_decimal_commas(written):
-        _tell(f"{target!r} holds decimal commas: read them with --decimal ','")
+    if y is None:
+        _tell_of_numbers(target, written[~written.isin(MISSING)], form)
     if task == "classification" and (numbers is None or _are_padded(written)):
         y = written.where(written != "")
         for word in sorted(MISSING.intersection(y)):
@@ -111,7 +113,7 @@ def _read_csv(path: str, target: str, drop: list[str], form: Format) -> tuple[An
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"cannot read {path}: {reason}") from error
     if target not in table.columns:
-        columns = ", ".join(map(str, table.columns[:10]))
+        columns = ", ".join(map(repr, table.columns[:10]))
         more = ", ..." if len(table.columns) > 10 else ""
         is_whole = len(table.columns) == 1
         other = f" Is --sep another than {form.separator!r}?" if is_whole else ""
@@ -122,12 +124,15 @@ def _read_csv(path: str, target: str, drop: list[str], form: Format) -> tuple[An
     written = table.pop(target).str.slice(1)
     for name in drop:
         if name not in table.columns:
+            columns = ", ".join(map(repr, table.columns[:10]))
+            more = ", ..." if len(table.columns) > 10 else ""
             raise InputError(
-                f"--drop {name!r} is not a column of {path}, or the target."
+                f"--drop {name!r} is not a column of {path}, or is the target; the "
+                f"others are: {columns}{more}."
             )
         del table[name]
     _check_usable(table, path, target)
-    _tell_of_columns(table)
+    _tell_of_columns(table, form)
     return table, written
 
 
@@ -148,13 +153,13 @@ def _check_usable(table: Any, path: str, target: str) -> None:
             )
 
 
-def _tell_of_columns(table: Any) -> None:
+def _tell_of_columns(table: Any, form: Format) -> None:
     """Say on stderr what is taken as something that may not be meant."""
     for name in table:
         first, _, copy = str(name).rpartition(".")
         if copy.isdigit() and first in table.columns:
             _tell(f"{name!r} may be a second column of the name {first!r}")
-        _tell_of_cells(str(name), table[name])
+        _tell_of_cells(str(name), table[name], form)
     texts = table.select_dtypes(exclude=["number", "bool"]).columns
     if len(texts):
         _tell(f"taken as categories: {', '.join(map(repr, texts))}")
@@ -164,14 +169,14 @@ def _tell_of_columns(table: Any) -> None:
         _tell(f"not used, empty: {names}")
 
 
-def _tell_of_cells(name: str, column: Any) -> None:
+def _tell_of_cells(name: str, column: Any, form: Format) -> None:
     """Say what should perhaps be left out, or read otherwise."""
     known = column.dropna()
     leave_out = f"leave it out with --drop {shlex.quote(name)}"
     is_text = column.dtype.kind not in "biuf"
-    if is_text and _have_decimal_commas(known):
-        _tell(f"{name!r} holds decimal commas: read them with --decimal ','")
-    elif _tells_rows_apart(column):
+    if is_text and _tell_of_numbers(name, known.astype(str), form):
+        return
+    if _tells_rows_apart(column):
         _tell(f"every row has its own {name!r}: if it only names the row, {leave_out}")
     elif is_text and known.nunique() > max(50, len(known) // 2):
         _tell(
@@ -180,10 +185,33 @@ def _tell_of_cells(name: str, column: Any) -> None:
         )
 
 
-def _have_decimal_commas(cells: Any) -> bool:
-    """Whether most of these texts are numbers such as 1,5."""
-    written = cells.astype(str).str.fullmatch(r"[+-]?\d+,\d+")
-    return bool(written.any() and written.mean() > 0.5)
+def _tell_of_numbers(name: str, cells: Any, form: Format) -> bool:
+    """Say why a column, most of whose cells look like numbers, is none of numbers."""
+    plain = cells.map(lambda cell: _is_number(cell, form.decimal))
+    if cells.nunique() > MAX_CODES and plain.mean() > 0.5:
+        word = cells[~plain].iloc[0]
+        _tell(f"{name!r} holds numbers and {word!r}: numbers alone are used as such")
+        return True
+    for what, pattern, way_out in (
+        ("decimal commas", r"[+-]?\d+,\d+", "read them with --decimal ','"),
+        (
+            "marks between thousands",
+            r"[+-]?\d{1,3}([.,' ]\d{3})+([.,]\d+)?",
+            "write the numbers without",
+        ),
+    ):
+        if len(cells) and cells.str.fullmatch(pattern).mean() > 0.5:
+            _tell(f"{name!r} holds {what}: {way_out}")
+            return True
+    return False
+
+
+def _is_number(cell: str, decimal: str) -> bool:
+    try:
+        float(cell.replace(decimal, "."))
+    except ValueError:
+        return False
+    return True
 
 
 def _tell(message: str) -> None:
@@ -208,11 +236,8 @@ def _as_numbers(written: Any, decimal: str) -> Any:
 def _first_text(written: Any, decimal: str) -> str:
     """The first cell that is neither a number nor missing."""
     for cell in written:
-        if cell not in MISSING:
-            try:
-                float(cell.replace(decimal, "."))
-            except ValueError:
-                return cell
+        if cell not in MISSING and not _is_number(cell, decimal):
+            return cell
     return ""
 
 

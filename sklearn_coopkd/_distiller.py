@@ -152,7 +152,7 @@ class BaseDistiller(
             Interval(Real, 0, 1, closed="neither"),
             None,
         ],
-        "cv": ["cv_object", str],  # a string gets a better message in `fit`
+        "cv": ["cv_object", str, Integral],  # better messages in `check_splitter`
         "views": [dict, None],
         "on_failure": [StrOptions({"raise", "warn"})],
         "n_jobs": [
@@ -258,14 +258,14 @@ class BaseDistiller(
         task = self._task()
         progress = self._begin(X, y, sites is not None)
         if sample_weight is not None:
-            sample_weight = check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
-            if not sample_weight.any():
+            if not np.any(sample_weight):
                 raise ValueError(
                     "`sample_weight` must have at least one non-zero value; got only "
                     "zeros."
                 )
+            sample_weight = check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
         routed = self._route(sample_weight, fit_params)
         rng = check_random_state(self.random_state)
         seed = int(rng.randint(MAX_SEED))
@@ -277,6 +277,11 @@ class BaseDistiller(
             for name, estimator, member_seed in zip(names, all_estimators, seeds)
             if estimator != "drop"
         ]
+        if len(members) == 1:
+            warn(
+                f"`estimators` has one member, {members[0].name!r}: nobody can teach "
+                "it. Add others."
+            )
         if task.is_classification:
             check_known_classes(members, self.classes_)
         if sites is None:

@@ -29,6 +29,7 @@ from sklearn_coopkd._compat import (
 from sklearn_coopkd._containers import (
     as_table,
     check_alike,
+    check_no_missing,
     concat_rows,
     n_rows,
     row_keys,
@@ -359,6 +360,7 @@ def _checked(
     if of_numbers:
         y = as_numbers(y)
     else:
+        check_no_missing(y)
         check_classification_targets(y)
         y = column_or_1d(y)
     if len(y) != n_rows(X):

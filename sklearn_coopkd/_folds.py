@@ -61,8 +61,8 @@ def check_splitter(cv: Any, y: np.ndarray, is_classification: bool) -> Any:
     Raises
     ------
     ValueError
-        If `cv` is a string, or has more folds than there are rows, or than the largest
-        class has.
+        If `cv` is a string or below 2, or has more folds than there are rows, or than
+        the largest class has.
     """
     if isinstance(cv, str):
         raise ValueError(
@@ -70,6 +70,8 @@ def check_splitter(cv: Any, y: np.ndarray, is_classification: bool) -> Any:
             "that are fitted already, wrap them in FrozenEstimator."
         )
     cv = 3 if cv is None else cv
+    if isinstance(cv, Integral) and cv < 2:
+        raise ValueError(f"`cv` must be at least 2, with the gate 3; got {cv}.")
     splitter = check_cv(cv, y, classifier=is_classification)
     if isinstance(cv, Integral) and is_classification:
         largest = np.unique(y, return_counts=True)[1].max()

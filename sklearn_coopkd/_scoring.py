@@ -43,7 +43,8 @@ class FoldScorer:
         except (AttributeError, TypeError, ValueError) as error:
             raise ValueError(
                 f"`scoring`={self.scoring!r} cannot score the {len(rows)} rows of a "
-                f"fold: {error} Use another `scoring`, or fewer folds in `cv`."
+                f"fold: {str(error).rstrip('.')}. Use another `scoring`; or, if a fold "
+                "lacks a class, fewer folds in `cv`."
             ) from error
         if not isinstance(score, Real) or np.isnan(float(score)):
             raise ValueError(

@@ -26,6 +26,7 @@ from sklearn_coopkd._files import read_array, read_table, write_array, write_tab
 from sklearn_coopkd._lessons import Lesson, distinct, join
 from sklearn_coopkd._privacy import privacy_report
 from sklearn_coopkd._reports import join_reports
+from sklearn_coopkd._warning import warn
 
 FORMAT = "sklearn_coopkd lessons 1"
 
@@ -340,6 +341,16 @@ def check_same_labels(one: Any, other: Any, name: str, other_name: str) -> None:
             f"other numbers; got {other[:3].tolist()} and {one[:3].tolist()}. Use the "
             "same labels at all sites."
         )
+    every = {*one.ravel().tolist(), *other.ravel().tolist()} if kinds[0] else set()
+    spelled: dict[str, str] = {}
+    for label in sorted(every):
+        twin = spelled.setdefault(label.strip().casefold(), label)
+        if twin != label:
+            warn(
+                f"{name} and {other_name} hold {twin!r} and {label!r}, which are two "
+                "classes. If they are one, write it the same at all sites."
+            )
+            return
 
 
 def _read(opened: Any) -> Lessons:

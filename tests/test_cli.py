@@ -194,7 +194,10 @@ def bad(tmp_path, name, text):
         (["--sep", ";"], "--sep needs a TABLE.csv"),
         (["--seed", "-1"], "--seed must be 0 to"),
         (["{csv}", "--target", "buys", "--sep", ""], "--sep must be one character"),
-        (["{csv}", "--target", "buys", "--drop", "age,zzz"], "--drop 'zzz' is not a"),
+        (
+            ["{csv}", "--target", "buys", "--drop", "age,zzz"],
+            "is the target; the others are: 'town', ",
+        ),
         (["{semicolons}", "--target", "y"], "Is --sep another than ','?"),
         (["{csv}", "--target", "zzz"], "'zzz' is not a column"),
         (["{csv}", "--target", "income", "--task", "classification"], "class labels"),
@@ -283,6 +286,17 @@ def test_what_may_be_meant_otherwise_is_told(tmp_path, capsys):
         assert f"'{name}' holds decimal commas" in told
         assert f"every row has its own '{name}'" not in told
     assert "'x.1' may be a second column of the name 'x'" in told
+    words = frame.assign(
+        x=frame["x"].astype(str), price=(frame["price"] * 1e5).round(2)
+    )
+    words.loc[3, "x"] = "n/k"
+    words["price"] = words["price"].map("{:,.2f}".format)
+    words.to_csv(path, index=False, sep=";")
+    assert main([*command, "--task", "regression"]) == 2
+    told_of_words = capsys.readouterr().err
+    assert "'x' holds numbers and 'n/k': numbers alone are used" in told_of_words
+    assert "'price' holds marks between thousands" in told_of_words
+    frame.to_csv(path, index=False, sep=";", decimal=",")
     assert "'day' has 100 different texts" in told
     assert main([*command, "--decimal", ",", "--json"]) == 0
     captured = capsys.readouterr()

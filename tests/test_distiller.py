@@ -326,7 +326,9 @@ def test_members_without_probabilities(cancer, combine):
 def test_probabilities_of_decision_values_are_calibrated(cancer):
     """A member that only scores votes as well as its calibrated self."""
     distiller = CooperativeDistiller(
-        [("ridge", RidgeClassifier())], combine="vote", random_state=0
+        [("ridge", RidgeClassifier()), ("again", RidgeClassifier())],
+        combine="vote",
+        random_state=0,
     ).fit(*cancer)
     raw = distiller.named_estimators_.ridge.decision_function(cancer[0])
     raw = 1 / (1 + np.exp(-raw))
@@ -375,7 +377,8 @@ def test_nested_distiller_and_pipeline_members(members, cancer):
 
 def test_a_single_member_has_nobody_to_learn_from(iris):
     distiller = CooperativeDistiller([("bayes", GaussianNB())])
-    assert_works(distiller, *iris)
+    with pytest.warns(UserWarning, match="has one member, 'bayes': nobody can teach"):
+        assert_works(distiller, *iris)
     assert distiller.termination_condition_ == "nothing_to_teach"
 
 

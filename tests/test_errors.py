@@ -64,6 +64,7 @@ def test_something_without_fit():
         ({"validation": "holdout"}, "'validation' parameter"),
         ({"on_failure": "ignore"}, "'on_failure' parameter"),
         ({"cv": "prefit"}, "`cv` must be.*got 'prefit'.*FrozenEstimator"),
+        ({"cv": 1}, "`cv` must be at least 2, with the gate 3; got 1"),
         ({"cv": 20}, "`cv` must not exceed the size of the largest class; got 20"),
         ({"cv": []}, "`cv` must yield at least one split"),
         ({"cv": [1, 2, 3]}, "`cv` must yield pairs of positions.*cannot do that"),
@@ -307,3 +308,9 @@ def test_columns_that_are_all_immutable_point_to_them():
     with pytest.raises(ValueError, match="take columns out of `imm") as caught:
         CooperativeDistiller(TWO, generator=generator).fit(frame, Y)
     assert "categorical_features" not in str(caught.value)
+
+
+def test_rows_and_labels_exchanged():
+    for container in (pd.Series(Y), pd.Series(["a", "b"] * 15)):
+        with pytest.raises(ValueError, match=r"`X` must have 2.*`X` and `y` exchanged"):
+            CooperativeDistiller(TWO).fit(container, X)

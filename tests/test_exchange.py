@@ -769,3 +769,32 @@ def test_lessons_of_numbers_and_of_labels_are_told_apart(tmp_path):
         learn(Ridge(), X[:200], y[:200], labels)
     with pytest.raises(ValueError, match=r"`lessons\[1\]` must be for regression"):
         Lessons.merge([numbers, labels])
+
+
+@pytest.mark.parametrize("missing", [np.nan, None])
+@pytest.mark.parametrize("labels", [[0.0, 1.0], ["no", "yes"]])
+def test_a_label_is_missing(labels, missing):
+    X = np.random.RandomState(0).randn(40, 2)
+    y = pd.Series(np.array(labels)[np.arange(40) % 2])
+    student = bayes().fit(X, y)
+    lessons = make_lessons(bayes(), student, X, y)
+    y[7] = missing
+    with pytest.raises(ValueError, match=r"`y` must have a label.*; row 7 has none"):
+        make_lessons(bayes(), student, X, y)
+    with pytest.raises(ValueError, match=r"`y` must have a label.*; row 7 has none"):
+        learn(student, X, y, lessons)
+
+
+def test_labels_that_are_spelled_otherwise_are_told():
+    X = np.random.RandomState(0).randn(40, 2)
+    y = np.array(["sick", "well"])[np.arange(40) % 2]
+    student = bayes().fit(X, y)
+    other = np.char.upper(y)
+    with pytest.warns(
+        UserWarning, match="hold 'SICK' and 'sick', which are two classes"
+    ):
+        lessons = make_lessons(bayes(), student, X, other)
+    with pytest.warns(
+        UserWarning, match="hold 'SICK' and 'sick', which are two classes"
+    ):
+        learn(student, X, y, lessons)

@@ -298,6 +298,8 @@ def test_a_fit_succeeds_or_says_why(case):
         assert set(predicted.tolist()) <= set(distiller.classes_.tolist())
         if hasattr(distiller, "predict_proba"):
             proba = ask(distiller.predict_proba, X)
+            if proba is None:  # only its labels are no NaN
+                return
             assert proba.shape == (n, len(distiller.classes_))
             assert (proba >= 0).all()
             np.testing.assert_allclose(proba.sum(axis=1), 1)

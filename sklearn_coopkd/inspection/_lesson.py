@@ -389,7 +389,10 @@ def _label(axis: Any, ticks: dict[float, str]) -> None:
     """Write what places stand for; "missing" alone beside the numbers."""
     places, texts = list(ticks), list(ticks.values())
     if texts == [MISSING]:
-        inside = [t for t in axis.get_ticklocs() if t > places[0]]
+        of_numbers = axis.get_ticklocs()
+        # or their texts would meet
+        apart = places[0] + 0.6 * (of_numbers[1] - of_numbers[0])
+        inside = [t for t in of_numbers if t > apart]
         places, texts = [*places, *inside], [*texts, *(f"{t:g}" for t in inside)]
     if len(places) > MAX_TICKS:
         kept = evenly(len(places), MAX_TICKS)
@@ -400,4 +403,5 @@ def _label(axis: Any, ticks: dict[float, str]) -> None:
     axis.set_ticks(places, texts)
     axis.set_view_interval(low, high, ignore=True)
     if axis.axis_name == "x" and max(map(len, texts)) * len(texts) > MAX_LETTERS:
-        axis.set_tick_params(rotation=30)
+        for label in axis.get_ticklabels():
+            label.set(rotation=30, ha="right", rotation_mode="anchor")
