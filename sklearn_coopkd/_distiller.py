@@ -258,7 +258,7 @@ class BaseDistiller(
         task = self._task()
         progress = self._begin(X, y, sites is not None)
         if sample_weight is not None:
-            if not np.any(sample_weight):
+            if not np.asarray(sample_weight).any():
                 raise ValueError(
                     "`sample_weight` must have at least one non-zero value; got only "
                     "zeros."
