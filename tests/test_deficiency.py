@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sklearn_coopkd._deficiency import deficient_rows
+from sklearn_coopkd._deficiency import clearly_better, deficient_rows
 from sklearn_coopkd._responses import correct_rows
 
 # one member, four rows, three classes; the true class is the first throughout
@@ -33,3 +33,9 @@ def test_margin_adds_the_rows_that_a_peer_knows_better(peer, expected, of_peer):
     student, teacher = deficient_rows(right, confidence, "margin")
     assert student.tolist() == expected
     assert teacher.tolist() == of_peer
+
+
+def test_a_peer_knows_a_row_better_from_a_quarter_on():
+    confidence = np.array([0.5, 0.5, 0.5])
+    of_peer = np.array([np.nextafter(0.75, 0), 0.75, 0.8])
+    assert clearly_better(of_peer, confidence).tolist() == [False, True, True]
