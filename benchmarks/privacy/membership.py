@@ -60,6 +60,7 @@ SENT = {
     "the rows that lessons are made from": RawGenerator(),
     "all rows of the site": None,
 }
+LEAST = 20  # rows of the site that something must be made from to be counted apart
 MEASURES = [
     "sent: advantage",
     "sent: AUC",
@@ -95,7 +96,9 @@ def advantage(suspicion, is_member, seed):
 
 def attacked(suspicion, is_member, seed):
     """Advantage and area under the curve; guessing where there is nothing to see."""
-    if suspicion is None or not is_member.any():
+    if is_member.sum() < LEAST:
+        return np.nan, np.nan
+    if suspicion is None:
         return 0.0, 0.5
     auc = roc_auc_score(is_member, suspicion)
     return advantage(suspicion, is_member, seed), float(auc)
@@ -183,9 +186,11 @@ def is_source(lessons, X, y, model, student, seed):
 
 
 def interval(values):
-    """Mean over tables with its 95 % t-interval."""
-    mean, half = values.mean(), stats.sem(values) * stats.t.ppf(0.975, len(values) - 1)
-    return f"{mean:.3f} [{mean - half:.3f}, {mean + half:.3f}]"
+    """Mean over tables with its 95 % t-interval, of those that have a value."""
+    known = values[np.isfinite(values)]
+    mean, half = known.mean(), stats.sem(known) * stats.t.ppf(0.975, len(known) - 1)
+    told = "" if len(known) == len(values) else f", {len(known)} tables"
+    return f"{mean:.3f} [{mean - half:.3f}, {mean + half:.3f}]{told}"
 
 
 def main():
@@ -213,9 +218,10 @@ def main():
         for seed in range(seeds)
     )
     # (n_tables, n_kinds_of_sent, n_measures), mean over seeds and learners
-    values = (
-        np.array(runs).reshape(len(tables), -1, len(SENT), len(MEASURES)).mean(axis=1)
-    )
+    values = np.array(runs).reshape(len(tables), -1, len(SENT), len(MEASURES))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a table without a value
+        values = np.nanmean(values, axis=1)
     lacks = "lacks no class" if arguments.whole else "lacks the largest class"
     print(
         f"{versions()}; {arguments.half} half, {len(tables)} tables of at most "
