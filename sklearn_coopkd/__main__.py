@@ -211,10 +211,11 @@ def _load(arguments: argparse.Namespace) -> tuple[str, str, Any, np.ndarray]:
     if len(separator) != 1:
         raise InputError(f"--sep must be one character; got {arguments.sep!r}.")
     decimal = "." if arguments.decimal is None else arguments.decimal
-    if len(decimal) != 1 or decimal == separator:
+    is_mark = len(decimal) == 1 and not decimal.isalnum() and decimal not in "+-"
+    if not is_mark or decimal == separator:
         raise InputError(
-            f"--decimal must be one character, and another than --sep {separator!r}; "
-            f"got {decimal!r}."
+            "--decimal must be one mark, such as ',', and another than --sep "
+            f"{separator!r}; got {decimal!r}."
         )
     form = Format(separator, decimal)
     task, X, y = read_table(arguments.table, arguments.target, task, drop, form)

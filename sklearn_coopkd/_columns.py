@@ -210,6 +210,15 @@ def factorize(column: Any, name: Any) -> tuple[np.ndarray, list[Any]]:
         ) from error
 
 
+def holds_texts(column: Any) -> bool:
+    """Whether a cell of a column is a text."""
+    kind = getattr(column.dtype, "kind", "O")
+    if kind in "iufbmMc":
+        return False
+    cells = column.to_list() if hasattr(column, "to_list") else column.tolist()
+    return any(isinstance(cell, str) for cell in cells)
+
+
 def are_bools(values: list[Any]) -> bool:
     """Whether the distinct values of a column are booleans."""
     return len(values) > 0 and all(isinstance(v, (bool, np.bool_)) for v in values)

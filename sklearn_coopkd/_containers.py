@@ -15,7 +15,7 @@ from scipy import sparse
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_array
 
-from sklearn_coopkd._compat import num_samples, safe_indexing
+from sklearn_coopkd._compat import check_sample_weight, num_samples, safe_indexing
 
 
 def is_pandas(X: Any) -> bool:
@@ -92,12 +92,12 @@ def check_no_missing(y: Any) -> None:
             f"`y` must have a label in every row; row {missing[0]} has none. Leave out "
             "the rows without one."
         )
-    if getattr(getattr(y, "dtype", None), "kind", "") == "f":
+    if np.asarray(y).dtype.kind == "f":
         check_finite_y(y)
 
 
 def check_finite_y(y: Any) -> None:
-    """Raise if numbers, none of which is missing, hold NaN or infinity."""
+    """Raise if numbers hold NaN or infinity; name the row."""
     numbers = np.asarray(y, dtype=np.float64)
     try:
         assert_all_finite(numbers, input_name="y")
@@ -107,6 +107,17 @@ def check_finite_y(y: Any) -> None:
             f"{error} Row {is_bad.argmax()} has {numbers.ravel()[is_bad.argmax()]}: "
             "leave such rows out."
         ) from error
+
+
+def checked_weights(sample_weight: Any, X: Any) -> np.ndarray:
+    """Weights of the rows as floats; raises ValueError unless some are positive."""
+    if not np.asarray(sample_weight).any():
+        raise ValueError(
+            "`sample_weight` must have at least one non-zero value; got only zeros."
+        )
+    return check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
 
 
 def n_rows(X: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ def read_table(
         Columns to leave out.
 
     form : Format
+        What stands between cells, and before the fraction of a number.
 
     Returns
     -------
@@ -113,26 +115,23 @@ def _read_csv(path: str, target: str, drop: list[str], form: Format) -> tuple[An
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"cannot read {path}: {reason}") from error
     if target not in table.columns:
-        columns = ", ".join(map(repr, table.columns[:10]))
-        more = ", ..." if len(table.columns) > 10 else ""
         is_whole = len(table.columns) == 1
         other = f" Is --sep another than {form.separator!r}?" if is_whole else ""
         raise InputError(
             f"--target {target!r} is not a column of {path}; its columns are: "
-            f"{columns}{more}.{other}"
+            f"{_listed(table.columns)}.{other}"
         )
+    names = list(table.columns)
     written = table.pop(target).str.slice(1)
     for name in drop:
         if name not in table.columns:
-            columns = ", ".join(map(repr, table.columns[:10]))
-            more = ", ..." if len(table.columns) > 10 else ""
             raise InputError(
-                f"--drop {name!r} is not a column of {path}, or is the target; the "
-                f"others are: {columns}{more}."
+                f"--drop {name!r} is not a column of {path}, or is the target. The "
+                f"columns are: {_listed(names)}."
             )
         del table[name]
     _check_usable(table, path, target)
-    _tell_of_columns(table, form)
+    _tell_of_columns(table, names, form)
     return table, written
 
 
@@ -153,11 +152,18 @@ def _check_usable(table: Any, path: str, target: str) -> None:
             )
 
 
-def _tell_of_columns(table: Any, form: Format) -> None:
-    """Say on stderr what is taken as something that may not be meant."""
+def _listed(names: Any) -> str:
+    return ", ".join(map(repr, names[:10])) + (", ..." if len(names) > 10 else "")
+
+
+def _tell_of_columns(table: Any, names: list[str], form: Format) -> None:
+    """Say on stderr what is taken as something that may not be meant.
+
+    `names` are those of all columns of the file.
+    """
     for name in table:
         first, _, copy = str(name).rpartition(".")
-        if copy.isdigit() and first in table.columns:
+        if copy.isdigit() and first in names:
             _tell(f"{name!r} may be a second column of the name {first!r}")
         _tell_of_cells(str(name), table[name], form)
     texts = table.select_dtypes(exclude=["number", "bool"]).columns
@@ -165,8 +171,7 @@ def _tell_of_columns(table: Any, form: Format) -> None:
         _tell(f"taken as categories: {', '.join(map(repr, texts))}")
     is_empty = table.isna().all()
     if is_empty.any():
-        names = ", ".join(map(repr, table.columns[is_empty]))
-        _tell(f"not used, empty: {names}")
+        _tell(f"not used, empty: {', '.join(map(repr, table.columns[is_empty]))}")
 
 
 def _tell_of_cells(name: str, column: Any, form: Format) -> None:
@@ -187,31 +192,30 @@ def _tell_of_cells(name: str, column: Any, form: Format) -> None:
 
 def _tell_of_numbers(name: str, cells: Any, form: Format) -> bool:
     """Say why a column, most of whose cells look like numbers, is none of numbers."""
-    plain = cells.map(lambda cell: _is_number(cell, form.decimal))
-    if cells.nunique() > MAX_CODES and plain.mean() > 0.5:
+    if not len(cells):
+        return False
+    plain = _are_numbers(cells, form.decimal)
+    if cells.nunique() > MAX_CODES and 0.5 < plain.mean() < 1:
         word = cells[~plain].iloc[0]
         _tell(f"{name!r} holds numbers and {word!r}: numbers alone are used as such")
         return True
-    for what, pattern, way_out in (
-        ("decimal commas", r"[+-]?\d+,\d+", "read them with --decimal ','"),
-        (
-            "marks between thousands",
-            r"[+-]?\d{1,3}([.,' ]\d{3})+([.,]\d+)?",
-            "write the numbers without",
-        ),
-    ):
-        if len(cells) and cells.str.fullmatch(pattern).mean() > 0.5:
-            _tell(f"{name!r} holds {what}: {way_out}")
-            return True
-    return False
+    mark = "," if form.decimal == "." else "."
+    way_out = f"use --decimal {mark!r}" if mark == "," else "leave out --decimal"
+    is_marked = cells.str.fullmatch(rf"[+-]?\d+[{mark}]\d+").mean() > 0.5
+    if cells.str.fullmatch(r"[+-]?\d{1,3}([.,' ]\d{3})+([.,]\d+)?").mean() > 0.5:
+        or_else = f"; or, if these are fractions, {way_out}" if is_marked else ""
+        _tell(f"{name!r} marks thousands: write its numbers without marks{or_else}")
+        return True
+    if is_marked:
+        _tell(f"{name!r} holds fractions after {mark!r}: {way_out}")
+    return is_marked
 
 
-def _is_number(cell: str, decimal: str) -> bool:
-    try:
-        float(cell.replace(decimal, "."))
-    except ValueError:
-        return False
-    return True
+def _are_numbers(cells: Any, decimal: str) -> Any:
+    """Which texts are numbers with this mark before the fraction."""
+    mark = re.escape(decimal)
+    digits = rf"(\d+({mark}\d*)?|{mark}\d+)([eE][+-]?\d+)?"
+    return cells.str.fullmatch(rf"[+-]?({digits}|inf|infinity)", flags=re.I | re.A)
 
 
 def _tell(message: str) -> None:
@@ -226,19 +230,17 @@ def _tells_rows_apart(column: Any) -> bool:
 
 def _as_numbers(written: Any, decimal: str) -> Any:
     """A target as numbers, NaN where it is missing; None if it is none of numbers."""
-    known = written.where(~written.isin(MISSING))
-    try:
-        return known.str.replace(decimal, ".", regex=False).astype(float)
-    except ValueError:
+    is_missing = written.isin(MISSING)
+    if not _are_numbers(written[~is_missing], decimal).all():
         return None
+    plain = written.str.replace(decimal, ".", regex=False)
+    return plain.where(~is_missing).astype(float)
 
 
 def _first_text(written: Any, decimal: str) -> str:
     """The first cell that is neither a number nor missing."""
-    for cell in written:
-        if cell not in MISSING and not _is_number(cell, decimal):
-            return cell
-    return ""
+    known = written[~written.isin(MISSING)]
+    return str(known[~_are_numbers(known, decimal)].iloc[0])
 
 
 def _are_padded(written: Any) -> bool:

@@ -30,7 +30,6 @@ from sklearn_coopkd._compat import (
     VisualBlock,
     callback_context,
     check_feature_names_in,
-    check_sample_weight,
     fit_context,
     index_params,
     raise_for_params,
@@ -41,6 +40,7 @@ from sklearn_coopkd._containers import (
     as_table,
     check_any_rows,
     check_distinct_names,
+    checked_weights,
     copy_table,
     fingerprint,
     resolve_columns,
@@ -74,6 +74,8 @@ from sklearn_coopkd.generators import QuintessentialGenerator
 AUTO_MAX_ITER = (1, 3)
 AUTO_DEFICIENCY = ("margin", "error")
 AUTO_PEERS = ("best", "all")
+# parameters that may be objects with parameters of their own
+_OBJECTS = ("final_estimator", "peer_selection", "generator", "cv")
 
 
 def final_has(method: str) -> Callable[[Any], bool]:
@@ -184,11 +186,12 @@ class BaseDistiller(
         """
         for key in params:
             part, is_inner, _ = key.partition("__")
-            is_part = part in self._parameter_constraints and part not in params
-            if is_inner and is_part and getattr(self, part) is None:
+            is_part = part in _OBJECTS and part not in params
+            if is_inner and is_part and not hasattr(getattr(self, part), "set_params"):
+                value = getattr(self, part)
                 raise ValueError(
-                    f"`{key}` cannot be set: `{part}` is None, which stands for a "
-                    f"default that `fit` makes. Give `{part}` an object first."
+                    f"`{key}` cannot be set: `{part}` is {value!r}, which has no "
+                    f"parameters. Give `{part}` an object first."
                 )
         return super().set_params(**params)
 
@@ -258,14 +261,7 @@ class BaseDistiller(
         task = self._task()
         progress = self._begin(X, y, sites is not None)
         if sample_weight is not None:
-            if not np.asarray(sample_weight).any():
-                raise ValueError(
-                    "`sample_weight` must have at least one non-zero value; got only "
-                    "zeros."
-                )
-            sample_weight = check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
+            sample_weight = checked_weights(sample_weight, X)
         routed = self._route(sample_weight, fit_params)
         rng = check_random_state(self.random_state)
         seed = int(rng.randint(MAX_SEED))
@@ -388,7 +384,7 @@ class BaseDistiller(
 
         Before anything is fitted, not when it is used.
         """
-        for name in ("final_estimator", "peer_selection", "generator", "cv"):
+        for name in _OBJECTS:
             value = getattr(self, name)
             if isinstance(value, type):
                 raise TypeError(

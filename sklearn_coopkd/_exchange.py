@@ -24,12 +24,12 @@ from sklearn_coopkd._compat import (
     Interval,
     StrOptions,
     check_parameters,
-    check_sample_weight,
 )
 from sklearn_coopkd._containers import (
     as_table,
     check_alike,
     check_no_missing,
+    checked_weights,
     concat_rows,
     n_rows,
     row_keys,
@@ -369,13 +369,7 @@ def _checked(
             "one label for each row of `X`."
         )
     if sample_weight is not None:
-        if not np.any(sample_weight):
-            raise ValueError(
-                "`sample_weight` must have at least one non-zero value; got only zeros."
-            )
-        sample_weight = check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
+        sample_weight = checked_weights(sample_weight, X)
     return X, y, sample_weight
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pickle
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import (
@@ -20,7 +22,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from sklearn_coopkd._columns import CATEGORY, column_kind, columns_of
+from sklearn_coopkd._columns import columns_of, holds_texts
 from sklearn_coopkd._compat import BaseSearchCV, index_params, routing_enabled
 from sklearn_coopkd._containers import (
     column_names,
@@ -34,6 +36,8 @@ from sklearn_coopkd._tasks import Task
 from sklearn_coopkd._warning import warn
 
 _ENSEMBLES = VotingClassifier, StackingClassifier, VotingRegressor, StackingRegressor
+# what estimators say that were given texts in place of numbers
+_OF_TEXTS = re.compile(r"\bstr(ing)?\b|numeric|object")
 MAX_SEED = np.iinfo(np.int32).max
 # rows, labels or numbers, the task, weights: what members are fitted with
 Data = tuple[Any, np.ndarray, Task, np.ndarray | None]
@@ -246,8 +250,8 @@ def fit_and_answer(
         if not member.is_frozen and not len(rows) and lesson is None:
             answers = [np.zeros_like(one) for one in answers]  # an answer of nobody
     except Exception as error:
-        if "could not convert string to float" in str(error):
-            error.add_note(_of_texts(X, member.columns))
+        if _OF_TEXTS.search(str(error)) and not sparse.issparse(X):
+            _tell_of_texts(error, X, member.columns)
         return failure(member.name, error)
     rows = np.concatenate([np.empty(0, dtype=np.intp), *asked])
     order = np.argsort(rows, kind="stable")
@@ -270,21 +274,27 @@ def failure(name, error):
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:  # it could not
+        notes = getattr(error, "__notes__", [])
         error = RuntimeError(f"{type(error).__name__}: {error}")
+        for note in notes:
+            error.add_note(note)
     return MemberFailure(name, error)
 
 
-def _of_texts(X, mask):
-    """Which columns a member cannot be given that takes numbers alone, in words."""
-    names = np.array(column_names(X), dtype=object)
-    is_text = np.array([column_kind(column)[0] == CATEGORY for column in columns_of(X)])
-    names = names[is_text if mask is None else is_text & mask].tolist()
-    return (
-        f"It was given texts or categories in {', '.join(map(repr, names[:10]))}"
-        + (", ..." if len(names) > 10 else "")
-        + ". Put an encoder before it, in a Pipeline, or give it other columns by "
-        "`views`."
-    )
+def _tell_of_texts(error, X, mask):
+    """Note on an error which columns of texts a member was given, if any."""
+    names = [
+        name
+        for j, (name, column) in enumerate(zip(column_names(X), columns_of(X)))
+        if (mask is None or mask[j]) and holds_texts(column)
+    ]
+    if names:
+        error.add_note(
+            f"It was given texts in {', '.join(map(repr, names[:10]))}"
+            + (", ..." if len(names) > 10 else "")
+            + ". Put an encoder before it, in a Pipeline, or give it other columns by "
+            "`views`."
+        )
 
 
 def _fit(member, data, rows, lesson, soft_labels):

@@ -71,7 +71,9 @@ def check_splitter(cv: Any, y: np.ndarray, is_classification: bool) -> Any:
         )
     cv = 3 if cv is None else cv
     if isinstance(cv, Integral) and cv < 2:
-        raise ValueError(f"`cv` must be at least 2, with the gate 3; got {cv}.")
+        raise ValueError(
+            f"`cv` must be at least 2, with the gate 3; got {cv}. Use 3, or None."
+        )
     splitter = check_cv(cv, y, classifier=is_classification)
     if isinstance(cv, Integral) and is_classification:
         largest = np.unique(y, return_counts=True)[1].max()

@@ -593,6 +593,10 @@ def _parallel(n_jobs: int | None, is_watched: bool) -> Parallel:
 
 
 def _call(function: Callable, *job: Any) -> Any:
-    """Do a job; large arrays reach a worker as memory maps, which are arrays there."""
+    """Do a job.
+
+    joblib hands large arrays to workers as `np.memmap`; of tables that are alike the
+    types must be the same, and a part of such an array is an `np.ndarray`.
+    """
     plain = (np.asarray(a) if isinstance(a, np.memmap) else a for a in job)
     return function(*plain)

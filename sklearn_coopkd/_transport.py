@@ -330,27 +330,30 @@ def check_task(lessons: Lessons, name: str, task: str) -> None:
 
 
 def check_same_labels(one: Any, other: Any, name: str, other_name: str) -> None:
-    """Raise unless two arrays of labels can be compared: numbers or texts."""
-    one, other = np.asarray(one), np.asarray(other)
-    if not len(one) or not len(other):
+    """Raise unless two arrays of labels can be compared: numbers or texts.
+
+    Warn of a label of one that the other seems to spell otherwise.
+    """
+    labels, others = (set(np.asarray(y).ravel().tolist()) for y in (one, other))
+    if not labels or not others:
         return
-    kinds = [isinstance(labels.ravel()[0], str) for labels in (one, other)]
-    if kinds[0] != kinds[1]:
+    kinds = [{isinstance(k, str) for k in known} for known in (labels, others)]
+    if kinds[0] != kinds[1] or len(kinds[0]) > 1:
+        some = [sorted(known, key=str)[:3] for known in (others, labels)]
         raise ValueError(
-            f"{other_name} must hold labels of the kind of {name}: one has texts, the "
-            f"other numbers; got {other[:3].tolist()} and {one[:3].tolist()}. Use the "
-            "same labels at all sites."
+            f"{other_name} must hold labels of the kind of {name}, all texts or all "
+            f"numbers; got {some[0]} and {some[1]}. Use the same labels at all sites."
         )
-    every = {*one.ravel().tolist(), *other.ravel().tolist()} if kinds[0] else set()
-    spelled: dict[str, str] = {}
-    for label in sorted(every):
-        twin = spelled.setdefault(label.strip().casefold(), label)
-        if twin != label:
-            warn(
-                f"{name} and {other_name} hold {twin!r} and {label!r}, which are two "
-                "classes. If they are one, write it the same at all sites."
-            )
-            return
+    if True in kinds[0]:
+        spelled = {label.strip().casefold(): label for label in labels - others}
+        for label in sorted(others - labels):
+            twin = spelled.get(label.strip().casefold())
+            if twin is not None:
+                warn(
+                    f"{name} holds {twin!r} and {other_name} {label!r}, which are two "
+                    "classes. If they are one, write it the same at all sites."
+                )
+                return
 
 
 def _read(opened: Any) -> Lessons:

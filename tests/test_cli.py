@@ -196,7 +196,7 @@ def bad(tmp_path, name, text):
         (["{csv}", "--target", "buys", "--sep", ""], "--sep must be one character"),
         (
             ["{csv}", "--target", "buys", "--drop", "age,zzz"],
-            "is the target; the others are: 'town', ",
+            "is the target. The columns are: 'age', 'town'",
         ),
         (["{semicolons}", "--target", "y"], "Is --sep another than ','?"),
         (["{csv}", "--target", "zzz"], "'zzz' is not a column"),
@@ -210,6 +210,7 @@ def bad(tmp_path, name, text):
         (["{csv}", "--target", "buys", "--members", "tree"], "got 'tree'"),
         (["{csv}", "--target", "buys", "--members", "tree,tree"], "two different"),
         (["{csv}", "--target", "buys", "--decimal", ","], "another than --sep ','"),
+        (["{csv}", "--target", "buys", "--decimal", "1"], "must be one mark"),
         (["--decimal", ","], "--decimal needs a TABLE.csv"),
         (["{header}", "--target", "y"], "a header, but no rows"),
         (["{csv}", "--target", "buys", "--test-size", "2"], "between 0 and 1; got 2.0"),
@@ -271,45 +272,76 @@ def test_columns_that_only_name_rows_are_told_and_can_be_dropped(tmp_path, capsy
     assert json.loads(captured.out)["n_columns"] == 1
 
 
-def test_what_may_be_meant_otherwise_is_told(tmp_path, capsys):
+@pytest.fixture
+def orders():
+    """Numbers, days and a price, to be written in many ways."""
     rng = np.random.RandomState(0)
-    x, price = rng.randn(160), rng.rand(160)
     days = pd.date_range("2020-01-01", periods=100).strftime("%d/%m/%Y")
-    day = rng.permutation([*days, *days[:60]])
-    frame = pd.DataFrame({"x": x, "x.1": rng.randn(160), "day": day, "price": price})
+    return pd.DataFrame(
+        {
+            "x": rng.randn(160).round(2),
+            "x.1": rng.randn(160),
+            "day": rng.permutation([*days, *days[:60]]),
+            "price": rng.rand(160).round(2),
+        }
+    )
+
+
+def told_of(frame, path, capsys, *arguments, **written):
+    """What is told of a table that is written in some way; the table cannot be used."""
+    frame.to_csv(path, index=False, **{"sep": ";"} | written)
+    command = [str(path), "--target", "price", "--sep", ";", "--task", "regression"]
+    main([*command, "--members", "tree,ridge", *arguments])
+    return capsys.readouterr().err
+
+
+def test_columns_that_may_be_meant_otherwise_are_told(orders, tmp_path, capsys):
     path = tmp_path / "orders.csv"
-    frame.to_csv(path, index=False, sep=";", decimal=",")
-    command = [str(path), "--target", "price", "--sep", ";", "--members", "tree,ridge"]
-    assert main(command) == 2  # texts
-    told = capsys.readouterr().err
-    for name in ("x", "x.1", "price"):
-        assert f"'{name}' holds decimal commas" in told
-        assert f"every row has its own '{name}'" not in told
+    told = told_of(orders.assign(**{"price.1": 1.5}), path, capsys)
     assert "'x.1' may be a second column of the name 'x'" in told
-    words = frame.assign(
-        x=frame["x"].astype(str), price=(frame["price"] * 1e5).round(2)
-    )
-    words.loc[3, "x"] = "n/k"
-    words["price"] = words["price"].map("{:,.2f}".format)
-    words.to_csv(path, index=False, sep=";")
-    assert main([*command, "--task", "regression"]) == 2
-    told_of_words = capsys.readouterr().err
-    assert "'x' holds numbers and 'n/k': numbers alone are used" in told_of_words
-    assert "'price' holds marks between thousands" in told_of_words
-    frame.to_csv(path, index=False, sep=";", decimal=",")
+    assert "'price.1' may be a second column of the name 'price'" in told
     assert "'day' has 100 different texts" in told
-    assert main([*command, "--decimal", ",", "--json"]) == 0
-    captured = capsys.readouterr()
-    assert "decimal commas" not in captured.err
-    report = json.loads(captured.out)
-    assert report["task"] == "regression"
-    frame.to_csv(path, index=False)
-    assert (
-        main([str(path), "--target", "price", "--members", "tree,ridge", "--json"]) == 0
-    )
-    plain = json.loads(capsys.readouterr().out)
-    before = [member["before"]["rmse"] for member in report["members"].values()]
-    assert before == [m["before"]["rmse"] for m in plain["members"].values()]
+    told = told_of(orders, path, capsys, decimal=",")
+    for name in ("x", "x.1", "price"):
+        assert f"'{name}' holds fractions after ',': use --decimal ','" in told
+        assert f"every row has its own '{name}'" not in told
+    told = told_of(orders, path, capsys, "--decimal", ",")
+    assert "'x' holds fractions after '.': leave out --decimal" in told
+    words = orders.assign(x=orders["x"].astype(str))
+    words.loc[3, "x"] = "n/k"
+    told = told_of(words, path, capsys)
+    assert "'x' holds numbers and 'n/k': numbers alone are used" in told
+
+
+@pytest.mark.parametrize(
+    ("form", "arguments", "told"),
+    [
+        ("{:,.2f}", [], "'price' marks thousands: write its numbers without marks"),
+        ("{:,.0f}", [], "without marks; or, if these are fractions, use --decimal ','"),
+        ("{:_.0f}", [], "must hold finite numbers for --task regression; got "),
+    ],
+)
+def test_marks_between_thousands_are_told(
+    form, arguments, told, orders, tmp_path, capsys
+):
+    orders["price"] = ((orders["price"] + 1) * 1e5).map(form.format)
+    assert told in told_of(orders, tmp_path / "orders.csv", capsys, *arguments)
+
+
+def test_the_same_table_written_with_decimal_commas(orders, tmp_path, capsys):
+    path = tmp_path / "orders.csv"
+    command = [str(path), "--target", "price", "--members", "tree,ridge", "--json"]
+    before = []
+    for written, arguments in (
+        ({}, []),
+        ({"sep": ";", "decimal": ","}, ["--sep", ";", "--decimal", ","]),
+    ):
+        orders.to_csv(path, index=False, **written)
+        assert main([*command, *arguments]) == 0
+        report = json.loads(capsys.readouterr().out)
+        assert report["task"] == "regression"
+        before.append([m["before"]["rmse"] for m in report["members"].values()])
+    assert before[0] == before[1]
 
 
 class Fails(DummyClassifier):

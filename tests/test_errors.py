@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
@@ -276,7 +277,7 @@ def test_a_part_that_is_none_has_no_parameters():
     for key in ("generator__alpha", "final_estimator__C", "cv__n_splits"):
         part = key.split("__")[0]
         with pytest.raises(
-            ValueError, match=f"`{key}` cannot be set: `{part}` is None"
+            ValueError, match=f"`{key}` cannot be set: `{part}` is None, which"
         ):
             distiller.set_params(**{key: 1})
     distiller.set_params(generator=QuintessentialGenerator(), generator__alpha=0.5)
@@ -292,20 +293,29 @@ def test_columns_of_texts_are_named_for_a_member_that_takes_numbers():
     )
     with pytest.raises(ValueError, match="could not convert") as caught:
         CooperativeDistiller(TWO).fit(frame, Y)
-    assert "texts or categories in 'town', 'job'." in " ".join(caught.value.__notes__)
+    assert "given texts in 'town', 'job'." in " ".join(caught.value.__notes__)
     with pytest.raises(ValueError, match="could not convert") as caught:
         CooperativeDistiller(TWO, views={"a": ["x"], "b": ["x", "job"]}).fit(frame, Y)
-    assert "texts or categories in 'job'." in " ".join(caught.value.__notes__)
+    assert "given texts in 'job'." in " ".join(caught.value.__notes__)
+    many = frame.set_axis([("a", "x"), ("a", "town"), ("b", "job")], axis=1)
+    many.columns = pd.MultiIndex.from_tuples(many.columns)
+    with pytest.raises(ValueError, match="could not convert") as caught:
+        CooperativeDistiller(TWO).fit(many, Y)
+    assert "texts in ('a', 'town'), ('b', 'job')." in " ".join(caught.value.__notes__)
+    with pytest.raises(TypeError) as caught_of_polars:
+        CooperativeDistiller(TWO).fit(pl.DataFrame(frame), Y)
+    assert "in 'town', 'job'." in " ".join(caught_of_polars.value.__notes__)
+    frame["flag"] = frame["x"] > 0
     array = frame.to_numpy()
     with pytest.raises(ValueError, match="could not convert") as caught:
         CooperativeDistiller(TWO).fit(array, Y)
-    assert "texts or categories in 1, 2." in " ".join(caught.value.__notes__)
+    assert "given texts in 1, 2." in " ".join(caught.value.__notes__)
 
 
 def test_columns_that_are_all_immutable_point_to_them():
     frame = pd.DataFrame({"x": X[:, 0], "z": X[:, 1]})
     generator = QuintessentialGenerator(immutable_features=["x", "z"])
-    with pytest.raises(ValueError, match="take columns out of `imm") as caught:
+    with pytest.raises(ValueError, match="Take columns out of `imm") as caught:
         CooperativeDistiller(TWO, generator=generator).fit(frame, Y)
     assert "categorical_features" not in str(caught.value)
 

@@ -790,11 +790,39 @@ def test_labels_that_are_spelled_otherwise_are_told():
     y = np.array(["sick", "well"])[np.arange(40) % 2]
     student = bayes().fit(X, y)
     other = np.char.upper(y)
-    with pytest.warns(
-        UserWarning, match="hold 'SICK' and 'sick', which are two classes"
-    ):
+    told = "holds 'SICK' and .* 'sick', which are two classes"
+    with pytest.warns(UserWarning, match=told):
         lessons = make_lessons(bayes(), student, X, other)
-    with pytest.warns(
-        UserWarning, match="hold 'SICK' and 'sick', which are two classes"
-    ):
+    with pytest.warns(UserWarning, match="holds 'sick' and .* 'SICK', which are"):
         learn(student, X, y, lessons)
+    letters = np.array(["a", "A"])[np.arange(40) % 2]  # both sites have both
+    lessons = make_lessons(bayes(), bayes().fit(X, letters), X, letters)
+    learn(bayes(), X, letters, lessons)
+
+
+def test_labels_of_several_kinds_are_refused():
+    X = np.random.RandomState(0).randn(40, 2)
+    y = np.array(["sick", "well"])[np.arange(40) % 2]
+    student = bayes().fit(X, y)
+    mixed = y.astype(object)
+    mixed[3] = 1
+    with pytest.raises((TypeError, ValueError)):
+        make_lessons(bayes(), student, X, mixed)
+    lessons = make_lessons(bayes(), student, X[::-1], y)
+    with pytest.raises(ValueError, match="all texts or all numbers; got"):
+        learn(student, X, np.arange(40) % 2, lessons)
+
+
+def test_weights_of_any_kind(sites):
+    X, y = sites["a"]
+    student = bayes().fit(X[:9], y[:9])
+    weight = np.arange(1.0, len(y) + 1)
+    made = [
+        make_lessons(bayes(), student, X, y, sample_weight=kind(weight), random_state=0)
+        for kind in (np.asarray, list, pd.Series, pl.Series)
+    ]
+    for one in made[1:]:
+        np.testing.assert_array_equal(one.weight, made[0].weight)
+    for none in (np.zeros(len(y)), pl.Series(np.zeros(len(y)))):
+        with pytest.raises(ValueError, match="at least one non-zero value; got only z"):
+            make_lessons(bayes(), student, X, y, sample_weight=none)

@@ -463,18 +463,18 @@ def _what_holds(codec, movable):
     ways = []
     if len(immutable):
         ways.append(
-            "take columns out of `immutable_features`, or give the teacher others by "
-            "`views`"
+            "Take columns out of `immutable_features`, or give the teacher others by "
+            "`views`."
         )
     if codec.held:
         ways.append(
-            "put what turns texts and dates into numbers before the distiller, in a "
+            "Put what turns texts and dates into numbers before the distiller, in a "
             "Pipeline, or list the columns in `categorical_features` to have their "
-            "values swapped whole"
+            "values swapped whole."
         )
     return (
         "`X` has no column that a pseudo-sample could change: "
         + ", ".join(held[:10])
         + (", ..." if len(held) > 10 else "")
-        + f". As a way out, {'; or '.join(ways)}."
+        + f". {' '.join(ways)}"
     )

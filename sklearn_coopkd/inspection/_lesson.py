@@ -389,10 +389,9 @@ def _label(axis: Any, ticks: dict[float, str]) -> None:
     """Write what places stand for; "missing" alone beside the numbers."""
     places, texts = list(ticks), list(ticks.values())
     if texts == [MISSING]:
-        of_numbers = axis.get_ticklocs()
-        # or their texts would meet
-        apart = places[0] + 0.6 * (of_numbers[1] - of_numbers[0])
-        inside = [t for t in of_numbers if t > apart]
+        low, high = axis.get_view_interval()
+        apart = places[0] + 0.08 * (high - low)  # or their texts would meet
+        inside = [t for t in axis.get_ticklocs() if t > apart]
         places, texts = [*places, *inside], [*texts, *(f"{t:g}" for t in inside)]
     if len(places) > MAX_TICKS:
         kept = evenly(len(places), MAX_TICKS)
