@@ -3,8 +3,8 @@
 from sklearn_coopkd._classifier import CooperativeDistiller
 from sklearn_coopkd._exchange import learn, make_lessons
 from sklearn_coopkd._regressor import CooperativeDistillerRegressor
-from sklearn_coopkd._state import __version__
 from sklearn_coopkd._transport import Lessons
+from sklearn_coopkd._version import __version__
 from sklearn_coopkd.generators import (
     GeneratedSamples,
     InterpolationGenerator,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from sklearn_coopkd._version import __version__
 from sklearn_coopkd._warning import warn
 
-__version__ = "0.1.0"
 _KEY = "_sklearn_coopkd_version"
 
 

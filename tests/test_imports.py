@@ -71,7 +71,8 @@ ALLOWED = {
     "_regressor": LEAVES | {"_distiller", "_final", "_tasks"},
     "_files": {"_containers"},
     "_representation": set(),
-    "_state": {"_warning"},
+    "_state": {"_version", "_warning"},
+    "_version": set(),
     "_privacy": LEAVES,
     "_transport": LEAVES | {"_lessons", "_files", "_privacy"},
     "_exchange": LEAVES
@@ -79,7 +80,7 @@ ALLOWED = {
     | {"generators"},
     "inspection": LEAVES | {"_distiller", "inspection"},
     "_members": set(),
-    "__init__": {"_classifier", "_regressor", "_exchange", "_state", "_transport"}
+    "__init__": {"_classifier", "_regressor", "_exchange", "_transport", "_version"}
     | {"generators"},
     "_csv": set(),
     "__main__": {"__init__", "_csv", "_members"},

@@ -717,13 +717,18 @@ def test_what_the_gate_refused_is_not_called_untaught(cancer):
 
 
 def test_a_picture_says_how_many_categories_it_names():
-    X, y = dated_table()
-    X = pd.DataFrame({"size": X["size"].fillna(0.0), "other": np.arange(120.0) % 7})
-    members = [("stump", DecisionTreeClassifier(max_depth=1)), ("bayes", GaussianNB())]
+    rng = np.random.RandomState(0)
+    X = pd.DataFrame({"size": rng.randn(200)})
+    X["town"] = pd.Categorical([f"town {k}" for k in rng.randint(0, 20, 200)])
+    y = np.where(X["size"] > 0.4, "up", "down")
+    numbers = make_column_transformer(("passthrough", ["size"]))
+    members = [
+        ("stump", make_pipeline(numbers, DecisionTreeClassifier(max_depth=1))),
+        ("bayes", make_pipeline(numbers, GaussianNB())),
+    ]
     distiller = CooperativeDistiller(members, validation=None, random_state=0)
     distiller.fit(X, y)
-    display = LessonDisplay.from_estimator(distiller, X, y, features=["size", "other"])
-    display.axis_ticks = [{float(k): f"c{k}" for k in range(20)}, None]
-    display.plot()
-    assert display.ax_.get_xlabel() == "size (12 of 20 named)"
+    display = LessonDisplay.from_estimator(distiller, X, y, features=["town", "size"])
+    assert display.ax_.get_xlabel() == "town (12 of 20 named)"
     assert len(display.ax_.get_xticks()) == 12
+    assert display.ax_.get_ylabel() == "size"

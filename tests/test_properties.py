@@ -298,7 +298,7 @@ def test_a_fit_succeeds_or_says_why(case):
         assert set(predicted.tolist()) <= set(distiller.classes_.tolist())
         if hasattr(distiller, "predict_proba"):
             proba = ask(distiller.predict_proba, X)
-            if proba is None:  # only its labels are no NaN
+            if proba is None:  # the best student has labels, but NaN for probabilities
                 return
             assert proba.shape == (n, len(distiller.classes_))
             assert (proba >= 0).all()

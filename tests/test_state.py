@@ -6,7 +6,6 @@ import sys
 import textwrap
 import warnings
 from copy import deepcopy
-from pathlib import Path
 
 import joblib
 import numpy as np
@@ -147,18 +146,3 @@ def test_a_full_disk_leaves_the_earlier_file(what, tmp_path):
     )
     assert ("error: " in done.stderr) == (what == "distiller")
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_the_types_that_skops_asks_about_are_those_in_the_guide():
-    X, y = load_diabetes(return_X_y=True)
-    members = [("tree", DecisionTreeRegressor(max_depth=3)), ("ridge", Ridge())]
-    distiller = CooperativeDistillerRegressor(members, random_state=0).fit(X, y)
-    types = skops.io.get_untrusted_types(data=skops.io.dumps(distiller))
-    package = "sklearn_coopkd."
-    ours = {name.removeprefix(package) for name in types if name.startswith(package)}
-    guide = Path(__file__).parents[1] / "docs" / "guide" / "saving.md"
-    told = (
-        guide.read_text().partition("Of regressors they are")[2].partition("a `gen")[0]
-    )
-    listed = {name.removeprefix(package).strip(".") for name in told.split("`")[1::2]}
-    assert listed == ours

@@ -1,0 +1,3 @@
+"""The version, alone, so that building the package reads it here."""
+
+__version__ = "0.1.0"
