@@ -1,0 +1,34 @@
+"""Links between the documents of the repository (those of the site are checked there)."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [
+    *ROOT.glob("*.md"),
+    *ROOT.glob("benchmarks/*.md"),
+    *ROOT.glob("docs/**/*.md"),
+]
+
+
+def places_in(path):
+    """What a heading of a document is called in a link."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(), flags=re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.strip().replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(path):
+    links = re.findall(r"\]\(([^)\s]+)\)", path.read_text())
+    broken = []
+    for link in links:
+        if "://" in link or link.startswith("mailto:"):
+            continue
+        name, _, place = link.partition("#")
+        target = (path.parent / name).resolve() if name else path
+        if not target.exists() or (place and place not in places_in(target)):
+            broken.append(link)
+    assert broken == []
