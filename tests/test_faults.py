@@ -116,9 +116,9 @@ def test_the_others_go_on_without_it(fault, cancer):
     assert repr(distiller.history_) == repr(without.history_)
 
 
-@pytest.mark.parametrize("n_rows", [100, 150])
+@pytest.mark.parametrize("n_rows", [100, 150, 200])
 def test_a_fault_in_a_later_fit(n_rows, cancer):
-    """Of 200 rows: in the fits without one fold, or only in that with all rows."""
+    """Of 200 rows: in fits without one fold, in that with all rows, or when taught."""
     members = [*make_members(), ("faulty", Faulty("raises in fit", n_rows))]
     distiller = CooperativeDistiller(members, random_state=0)
     with pytest.raises(RuntimeError, match="no fit"):
