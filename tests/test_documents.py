@@ -1,4 +1,4 @@
-"""Links between the documents of the repository (those of the site are checked there)."""
+"""Links between documents of the repository (those of the site are checked there)."""
 
 import re
 from pathlib import Path

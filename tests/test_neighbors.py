@@ -168,8 +168,24 @@ def test_a_table_that_cannot_move_says_what_holds_it():
     with pytest.raises(
         ValueError,
         match=r"'note' holds free text, 'day' holds dates, 'x' is immutable.* Pipeline",
-    ):
+    ) as caught:
         generator.generate(Certain(), frame[:20], y[:20], frame[20:], y[20:])
+    assert str(caught.value) == (
+        "`X` has no column that a pseudo-sample could change: 'note' holds free text, "
+        "'day' holds dates, 'x' is immutable. Take columns out of `immutable_features`, "
+        "or give the teacher others by `views`. Put what turns texts and dates into "
+        "numbers before the distiller, in a Pipeline, or list the columns in "
+        "`categorical_features` to have their values swapped whole."
+    )
+    many = pd.DataFrame({f"day {k}": frame["day"] for k in range(11)})
+    with pytest.raises(
+        ValueError, match=r"'day 9' holds dates, \.\.\.\. Put what"
+    ) as few:
+        QuintessentialGenerator().generate(
+            Certain(), many[:20], y[:20], many[20:], y[20:]
+        )
+    assert "day 10" not in str(few.value)
+    assert "immutable" not in str(few.value)
 
 
 def test_cells_that_are_no_values_are_named():
