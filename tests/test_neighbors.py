@@ -172,8 +172,8 @@ def test_a_table_that_cannot_move_says_what_holds_it():
         generator.generate(Certain(), frame[:20], y[:20], frame[20:], y[20:])
     assert str(caught.value) == (
         "`X` has no column that a pseudo-sample could change: 'note' holds free text, "
-        "'day' holds dates, 'x' is immutable. Take columns out of `immutable_features`, "
-        "or give the teacher others by `views`. Put what turns texts and dates into "
+        "'day' holds dates, 'x' is immutable. Take columns out of "
+        "`immutable_features`, or give the teacher others by `views`. Put what turns texts and dates into "
         "numbers before the distiller, in a Pipeline, or list the columns in "
         "`categorical_features` to have their values swapped whole."
     )
