@@ -173,9 +173,9 @@ def test_a_table_that_cannot_move_says_what_holds_it():
     assert str(caught.value) == (
         "`X` has no column that a pseudo-sample could change: 'note' holds free text, "
         "'day' holds dates, 'x' is immutable. Take columns out of "
-        "`immutable_features`, or give the teacher others by `views`. Put what turns texts and dates into "
-        "numbers before the distiller, in a Pipeline, or list the columns in "
-        "`categorical_features` to have their values swapped whole."
+        "`immutable_features`, or give the teacher others by `views`. Put what turns "
+        "texts and dates into numbers before the distiller, in a Pipeline, or list the "
+        "columns in `categorical_features` to have their values swapped whole."
     )
     many = pd.DataFrame({f"day {k}": frame["day"] for k in range(11)})
     with pytest.raises(
