@@ -72,10 +72,10 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rows", type=positive, default=100_000)
-    parser.add_argument("--slow-rows", type=positive, default=10_000)
+    parser.add_argument("--rows", type=positive, default=20_000)
+    parser.add_argument("--slow-rows", type=positive, default=800)
     parser.add_argument("--workers", type=positive, default=2)
-    parser.add_argument("--repeats", type=positive, default=3)
+    parser.add_argument("--repeats", type=positive, default=2)
     arguments = parser.parse_args()
     rows = []
     for kind, n_rows, members in (
