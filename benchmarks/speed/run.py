@@ -4,7 +4,7 @@ CPU time of a fit over that of `StackingClassifier` or `StackingRegressor` with 
 members, one after the other in one process: the least of several repetitions of each.
 A ratio means the same on another machine, about. ``--record`` adds a line for this
 commit to `history.jsonl`; without it the ratios are held against the last line there,
-and the exit code is 1 if one is larger by more than a quarter.
+and the exit code is 1 if one is larger by more than half.
 
     python benchmarks/speed/run.py
     python benchmarks/speed/run.py --record
@@ -43,7 +43,7 @@ from runs import versions
 from tables import markdown
 
 HISTORY = Path(__file__).with_name("history.jsonl")
-SLOWER = 1.25
+SLOWER = 1.5  # the same commit differed by up to a third
 FAST = [
     ("logistic", LogisticRegression(max_iter=1000)),
     ("tree", DecisionTreeClassifier(max_depth=8, random_state=0)),
