@@ -291,23 +291,23 @@ def test_columns_of_texts_are_named_for_a_member_that_takes_numbers():
     frame = pd.DataFrame(
         {"x": X[:, 0], "town": list("abc") * 10, "job": list("de") * 15}
     )
-    with pytest.raises(ValueError, match="could not convert") as caught:
+    with pytest.raises((TypeError, ValueError)) as caught:
         CooperativeDistiller(TWO).fit(frame, Y)
     assert "given texts in 'town', 'job'." in " ".join(caught.value.__notes__)
-    with pytest.raises(ValueError, match="could not convert") as caught:
+    with pytest.raises((TypeError, ValueError)) as caught:
         CooperativeDistiller(TWO, views={"a": ["x"], "b": ["x", "job"]}).fit(frame, Y)
     assert "given texts in 'job'." in " ".join(caught.value.__notes__)
     many = frame.set_axis([("a", "x"), ("a", "town"), ("b", "job")], axis=1)
     many.columns = pd.MultiIndex.from_tuples(many.columns)
-    with pytest.raises(ValueError, match="could not convert") as caught:
+    with pytest.raises((TypeError, ValueError)) as caught:
         CooperativeDistiller(TWO).fit(many, Y)
     assert "texts in ('a', 'town'), ('b', 'job')." in " ".join(caught.value.__notes__)
-    with pytest.raises(TypeError) as caught_of_polars:
+    with pytest.raises((TypeError, ValueError)) as caught_of_polars:
         CooperativeDistiller(TWO).fit(pl.DataFrame(frame), Y)
     assert "in 'town', 'job'." in " ".join(caught_of_polars.value.__notes__)
     frame["flag"] = frame["x"] > 0
     array = frame.to_numpy()
-    with pytest.raises(ValueError, match="could not convert") as caught:
+    with pytest.raises((TypeError, ValueError)) as caught:
         CooperativeDistiller(TWO).fit(array, Y)
     assert "given texts in 1, 2." in " ".join(caught.value.__notes__)
 
