@@ -98,7 +98,10 @@ def test_the_same_in_another_process(whole_cancer):
 def cluster():
     distributed = pytest.importorskip("distributed")
     local = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address=":0",  # any free port
     )
     with local, distributed.Client(local):
         yield local
