@@ -37,7 +37,7 @@ from sklearn_coopkd._warning import warn
 
 _ENSEMBLES = VotingClassifier, StackingClassifier, VotingRegressor, StackingRegressor
 # what estimators say that were given texts in place of numbers
-_OF_TEXTS = re.compile(r"\bstr(ing)?\b|numeric|object")
+_OF_TEXTS = re.compile(r"\bstr(ing)?\b|numeric|object dtype")
 MAX_SEED = np.iinfo(np.int32).max
 # rows, labels or numbers, the task, weights: what members are fitted with
 Data = tuple[Any, np.ndarray, Task, np.ndarray | None]
@@ -241,8 +241,7 @@ def fit_and_answer(
         if member.is_frozen:
             model = member.estimator
         else:
-            data = X, y, task, sample_weight
-            model = _fit(member, data, rows, lesson, soft_labels)
+            model = _fit(member, X, y, task, sample_weight, rows, lesson, soft_labels)
         responder = task.responder(model, None, member.columns)
         answers = [responder.answers(take_rows(X, part)) for part in asked]
         for of_part in answers:
@@ -297,8 +296,7 @@ def _tell_of_texts(error, X, mask):
         )
 
 
-def _fit(member, data, rows, lesson, soft_labels):
-    X, y, task, sample_weight = data
+def _fit(member, X, y, task, sample_weight, rows, lesson, soft_labels):
     if lesson is not None and lesson.target is not None:
         lesson = task.as_rows(lesson)
     weighs_rows = sample_weight is not None and member.uses_sample_weight
