@@ -59,9 +59,10 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
 
     peer_selection : {"all", "best", "auto"} or object, default="auto"
         Who teaches a row: all peers that get it right, as in the paper, or the surest
-        of them (out-of-sample probabilities, calibrated by temperature). "auto": "all"
-        if `sites` is given, else "best". An object needs ``select(deficient,
-        qualified, confidence)``; see ``docs/extending.md``.
+        of them (out-of-sample probabilities, calibrated by temperature). "auto":
+        "best"; if `sites` is given the ten surest, which of up to eleven members are
+        all. An object needs ``select(deficient, qualified, confidence)``; see
+        ``docs/extending.md``.
 
     generator : object, default=None
         Makes the pseudo-samples. None is :class:`QuintessentialGenerator`. Any object

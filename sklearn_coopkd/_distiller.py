@@ -57,7 +57,7 @@ from sklearn_coopkd._fitting import (
     weight_keyword,
 )
 from sklearn_coopkd._folds import make_folds, warn_of_members_without_rows
-from sklearn_coopkd._peers import PEER_SELECTIONS
+from sklearn_coopkd._peers import PEER_SELECTIONS, SurestPeers
 from sklearn_coopkd._problem import Problem
 from sklearn_coopkd._progress import Progress
 from sklearn_coopkd._representation import members_table
@@ -69,11 +69,12 @@ from sklearn_coopkd._warning import warn
 from sklearn_coopkd.generators import QuintessentialGenerator
 
 # What "auto" means, on one table and between sites; see docs/benchmarks.md. Between
-# sites a model lacks more than one round brings, and of several teachers each knows
-# other rows; on one table others than the surest change nothing beyond chance.
+# sites a model lacks more than one round brings, and several teachers teach it more (of
+# very many the last add nothing, and the cost of a lesson for each pair of sites); on
+# one table others than the surest change nothing beyond chance.
 AUTO_MAX_ITER = (1, 3)
 AUTO_DEFICIENCY = ("margin", "error")
-AUTO_PEERS = ("best", "all")
+AUTO_PEERS = (SurestPeers(1), SurestPeers(10))
 # parameters that may be objects with parameters of their own
 _OBJECTS = ("final_estimator", "peer_selection", "generator", "cv")
 
@@ -454,11 +455,11 @@ class BaseDistiller(
                 )
         return views
 
-    def _peer_strategy(self, auto: str) -> Any:
+    def _peer_strategy(self, auto: SurestPeers) -> Any:
         """The strategy that `peer_selection` stands for."""
         strategy = self.peer_selection
         if isinstance(strategy, str):
-            strategy = PEER_SELECTIONS[auto if strategy == "auto" else strategy]
+            strategy = auto if strategy == "auto" else PEER_SELECTIONS[strategy]
         # an object with `select` alone is copied
         return clone(strategy, safe=False)
 

@@ -36,20 +36,32 @@ class AllPeers(BaseEstimator):
         return _candidates(deficient, qualified)
 
 
-class BestPeer(BaseEstimator):
-    """The qualified peer that is surest of the true class teaches the row.
+class SurestPeers(BaseEstimator):
+    """The qualified peers that are surest of the true class teach the row.
 
     Of equally sure ones the first.
+
+    Parameters
+    ----------
+    n_peers : int
+        How many teach a row to a student, at most.
     """
+
+    def __init__(self, n_peers: int = 1):
+        self.n_peers = n_peers
 
     def select(
         self, deficient: np.ndarray, qualified: np.ndarray, confidence: np.ndarray
     ) -> np.ndarray:
         """Assign teachers; see the module's documentation for the shapes."""
         assigned = _candidates(deficient, qualified)
-        offers = np.where(assigned, confidence[:, None], -np.inf)
-        everyone = np.arange(len(assigned))[:, None, None]
-        return assigned & (offers.argmax(axis=0) == everyone)
+        # place of each among those that are qualified; nobody is its own peer
+        offers = np.where(qualified, confidence, -np.inf)
+        place = (-offers).argsort(axis=0, kind="stable").argsort(axis=0)
+        for student in range(len(deficient)):
+            among_peers = place - (place > place[student])
+            assigned[:, student] &= among_peers < self.n_peers
+        return assigned
 
 
-PEER_SELECTIONS = {"best": BestPeer(), "all": AllPeers()}
+PEER_SELECTIONS = {"best": SurestPeers(1), "all": AllPeers()}

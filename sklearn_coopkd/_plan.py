@@ -77,10 +77,13 @@ def make_plan(
             f"n_students, n_rows) = {expected}; got shape {assigned.shape}, dtype "
             f"{assigned.dtype}."
         )
-    is_better = clearly_better(confidence[:, None], confidence[None])
-    if not task.is_classification:  # who is right may be so by a hair
-        assigned = assigned & is_better
-    elif problem.deficiency == "margin":
-        # what a student gets right it learns of those alone that know it better
-        assigned = assigned & (is_better | ~right[None])
+    # a student learns what it gets right of those alone that know it better; where
+    # numbers are predicted all it learns: one may be right by a hair
+    if not task.is_classification or problem.deficiency == "margin":
+        assigned = assigned.copy()
+        for student in range(len(right)):  # all at once: so many times the memory
+            teaches = clearly_better(confidence, confidence[student])
+            if task.is_classification:
+                teaches |= ~right[student]
+            assigned[:, student] &= teaches
     return Plan(rows, deficient, assigned, pool, soft_labels)

@@ -50,8 +50,9 @@ class CooperativeDistillerRegressor(RegressorMixin, BaseDistiller):
 
     peer_selection : {"all", "best", "auto"} or object, default="auto"
         Who teaches a row: all peers with an error of at most s, or the one with the
-        smallest. "auto": "all" if `sites` is given, else "best". An object needs
-        ``select(deficient, qualified, confidence)``; see ``docs/extending.md``.
+        smallest. "auto": "best"; if `sites` is given the ten closest, which of up to
+        eleven members are all. An object needs ``select(deficient, qualified,
+        confidence)``; see ``docs/extending.md``.
 
     generator : object, default=None
         Makes the pseudo-samples. None is :class:`QuintessentialGenerator`.

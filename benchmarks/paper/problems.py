@@ -193,6 +193,22 @@ def semi_experts(seed: int, table: str, max_rows: int = 1500) -> Problem:
     return _problem(X, y, train, test, names[site])
 
 
+def sites_lacking_a_class(
+    seed: int, table: str, n_sites: int, max_rows: int
+) -> Problem:
+    """Any number of sites, each lacks one class, in turn."""
+    X, y = MULTICLASS[table]()
+    train, test = _split(y, max_rows, seed)
+    classes = np.unique(y)
+    lacking = classes[np.arange(n_sites) % len(classes)]
+    rng = np.random.RandomState(seed)
+    site = rng.randint(n_sites, size=len(train))
+    while (wrong := y[train] == lacking[site]).any():
+        site[wrong] = rng.randint(n_sites, size=wrong.sum())
+    names = np.array([f"site {k:02}" for k in range(n_sites)])
+    return _problem(X, y, train, test, names[site])
+
+
 def overlap(seed: int, table: str, share: float, max_rows: int = 1500) -> Problem:
     """Experiment 6: two sites that share some columns; each lacks some classes.
 
