@@ -237,21 +237,20 @@ def fit_and_answer(
     `asked` is a list of arrays of rows, asked about one array at a time; `soft_labels`
     has one row for each of `rows`, None: their labels are all.
     """
-    try:
-        if member.is_frozen:
-            model = member.estimator
-        else:
-            model = _fit(member, X, y, task, sample_weight, rows, lesson, soft_labels)
-        responder = task.responder(model, None, member.columns)
-        answers = [responder.answers(take_rows(X, part)) for part in asked]
-        for of_part in answers:
-            task.check_answers(model, of_part)
-        if not member.is_frozen and not len(rows) and lesson is None:
-            answers = [np.zeros_like(one) for one in answers]  # an answer of nobody
-    except Exception as error:
-        if _OF_TEXTS.search(str(error)) and not sparse.issparse(X):
-            _tell_of_texts(error, X, member.columns)
-        return failure(member.name, error)
+    model = member.estimator
+    if not member.is_frozen:
+        model = _fit(member, X, y, task, sample_weight, rows, lesson, soft_labels)
+    if isinstance(model, MemberFailure):
+        return _with_note_on_texts(model, X, member.columns)
+    responder = task.responder(model, None, member.columns)
+    answers = []
+    for part in asked:
+        answer = ask(member.name, responder, task, take_rows(X, part))
+        if isinstance(answer, MemberFailure):
+            return _with_note_on_texts(answer, X, member.columns)
+        answers.append(answer)
+    if not member.is_frozen and not len(rows) and lesson is None:
+        answers = [np.zeros_like(one) for one in answers]  # an answer of nobody
     rows = np.concatenate([np.empty(0, dtype=np.intp), *asked])
     order = np.argsort(rows, kind="stable")
     every = np.concatenate([np.empty((0, task.n_outputs)), *answers])[order]
@@ -280,23 +279,30 @@ def failure(name, error):
     return MemberFailure(name, error)
 
 
-def _tell_of_texts(error, X, mask):
-    """Note on an error which columns of texts a member was given, if any."""
+def _with_note_on_texts(failed, X, mask):
+    """A failure, with a note on the columns of texts that the member was given."""
+    if not _OF_TEXTS.search(str(failed.error)) or sparse.issparse(X):
+        return failed
     names = [
         name
         for j, (name, column) in enumerate(zip(column_names(X), columns_of(X)))
         if (mask is None or mask[j]) and holds_texts(column)
     ]
     if names:
-        error.add_note(
+        failed.error.add_note(
             f"It was given texts in {', '.join(map(repr, names[:10]))}"
             + (", ..." if len(names) > 10 else "")
             + ". Put an encoder before it, in a Pipeline, or give it other columns by "
             "`views`."
         )
+    return failed
 
 
 def _fit(member, X, y, task, sample_weight, rows, lesson, soft_labels):
+    """The fitted model, a stand-in where there is one class; or the failure.
+
+    What fails before the member is asked is no fault of its own.
+    """
     if lesson is not None and lesson.target is not None:
         lesson = task.as_rows(lesson)
     weighs_rows = sample_weight is not None and member.uses_sample_weight
@@ -329,6 +335,9 @@ def _fit(member, X, y, task, sample_weight, rows, lesson, soft_labels):
     weighted = (weight != 1).any() or weighs_rows
     if member.weight_name is not None and weighted:
         params[member.weight_name] = weight
-    model = clone(member.estimator)
-    model.fit(X_fit, y_fit, **params)
+    try:
+        model = clone(member.estimator)
+        model.fit(X_fit, y_fit, **params)
+    except Exception as error:
+        return failure(member.name, error)
     return model

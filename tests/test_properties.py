@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 import traceback
 import warnings
 from pathlib import Path
@@ -181,9 +182,9 @@ def options(draw):
     """Parameters of a distiller."""
     return {
         "combine": draw(st.sampled_from(["stack", "vote", "best"])),
-        "deficiency": draw(st.sampled_from(["error", "margin"])),
-        "peer_selection": draw(st.sampled_from(["best", "all"])),
-        "soft_targets": draw(st.booleans()),
+        "deficiency": draw(st.sampled_from(["error", "margin", "auto"])),
+        "peer_selection": draw(st.sampled_from(["best", "all", "auto"])),
+        "soft_targets": draw(st.sampled_from([True, False, "auto"])),
         "max_iter": draw(st.integers(0, 2)),
         "validation": draw(st.sampled_from(["cross-fit", None, 0.4])),
         "cv": draw(st.sampled_from([2, 3, KFold(2, shuffle=True, random_state=0)])),
@@ -230,13 +231,25 @@ def fits(draw, kind=None):
     return distiller, X, y, params
 
 
+# where members are asked: the last line of ours before what a member raises
+ASKS_A_MEMBER = re.compile(r"\.(fit|predict\w*)\(|\(estimator, method\)")
+
+
 def is_ours(error):
-    """Whether an error was raised on purpose, or by a member, and says so."""
-    if any("Raised by the member" in note for note in getattr(error, "__notes__", [])):
-        return True
-    last = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+    """Whether an error was raised on purpose, or by a member, and says so.
+
+    On purpose: by a `raise` of ours, which is neither in a library nor in C.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    package = Path(sklearn_coopkd.__file__).parent
+    ours = [k for k, f in enumerate(frames) if Path(f.filename).is_relative_to(package)]
+    line = frames[ours[-1]].line if ours else ""
     is_told = isinstance(error, (ValueError, TypeError))
-    return is_told and last.is_relative_to(Path(sklearn_coopkd.__file__).parent)
+    if is_told and line.startswith("raise") and ours[-1] == len(frames) - 1:
+        return True
+    notes = getattr(error, "__notes__", [])
+    is_named = any("Raised by the member" in note for note in notes)
+    return is_named and ASKS_A_MEMBER.search(line) is not None
 
 
 def fitted(distiller, X, y, params):
@@ -368,9 +381,7 @@ def test_the_order_of_members_does_not_matter(data):
     assert fitted(turned, X, y, {}) is not None
     for name, student in distiller.named_estimators_.items():
         other = turned.named_estimators_[name]
-        np.testing.assert_allclose(
-            ask(student.predict, X) == ask(other.predict, X), True
-        )
+        np.testing.assert_array_equal(ask(student.predict, X), ask(other.predict, X))
         one, two = distiller.pseudo_samples_[name], turned.pseudo_samples_[name]
         assert sorted(one.source) == sorted(two.source)
 
@@ -415,10 +426,28 @@ def test_a_weight_of_two_is_a_row_twice(data):
             )
 
 
-def test_the_judge_of_errors_sees_a_foreign_one():
-    with pytest.raises(ValueError, match="cannot reshape") as foreign:
-        np.zeros(3).reshape(2, 2)
-    assert not is_ours(foreign.value)
+def test_the_judge_of_errors_sees_a_foreign_one(monkeypatch):
+    def bug(*_):
+        return np.zeros(3).reshape(2, 2)
+
+    X, y = np.zeros((4, 1)), np.array([0, 0, 1, 1])
+    members = [("a", GaussianNB()), ("b", LogisticRegression())]
+    distiller = CooperativeDistiller(members, cv=2)
     with pytest.raises(ValueError, match="at least 2 classes") as found:
-        CooperativeDistiller([("a", GaussianNB())]).fit(np.zeros((4, 1)), np.zeros(4))
+        distiller.fit(X, np.zeros(4))
     assert is_ours(found.value)
+    # one of ours that is no member's fault, in Python and in C
+    for name in ("_fitting.take_rows", "_rounds.make_plan", "_fitting.index_params"):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"sklearn_coopkd.{name}", bug)
+            with pytest.raises(ValueError, match="cannot reshape") as foreign:
+                distiller.fit(X, y)
+            assert not is_ours(foreign.value), name
+    in_c = compile("bug(3).reshape(2, 2)", sklearn_coopkd.__file__, "exec")
+    with pytest.raises(ValueError, match="cannot reshape") as foreign:
+        exec(in_c, {"bug": np.zeros})
+    assert not is_ours(foreign.value)
+    members[1] = ("b", LogisticRegression(C=-1))
+    with pytest.raises(ValueError, match="'C'") as of_member:
+        CooperativeDistiller(members, cv=2).fit(X, y)
+    assert is_ours(of_member.value)

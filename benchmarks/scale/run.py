@@ -99,11 +99,8 @@ def _table(axis, found):
         if "failed" in gate:
             rows.append([f"{size:,}", gate["failed"], *[""] * 6])
             continue
-        of_stack = ["", "", ""]
-        if "seconds" in stack:
-            ratios = (one["seconds"] / stack["seconds"] for one in (gate, free))
-            of_stack = [*(f"{ratio:.2f}" for ratio in ratios), f"{stack['memory']:.0f}"]
-        times, without, memory = of_stack
+        times, without = (_ratio(one, stack) for one in (gate, free))
+        memory = f"{stack['memory']:.0f}" if "memory" in stack else ""
         rows.append(
             [
                 *(f"{size:,}", f"{gate['seconds']:.1f}", times, without),
@@ -112,6 +109,12 @@ def _table(axis, found):
             ]
         )
     return markdown(head, rows)
+
+
+def _ratio(one, other):
+    if "seconds" in one and "seconds" in other:
+        return f"{one['seconds'] / other['seconds']:.2f}"
+    return ""
 
 
 def _slopes(found):
