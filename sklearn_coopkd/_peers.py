@@ -44,10 +44,10 @@ class SurestPeers(BaseEstimator):
     Parameters
     ----------
     n_peers : int
-        How many teach a row to a student, at most.
+        How many teach a row to a student, at most; 1 or more.
     """
 
-    def __init__(self, n_peers: int = 1):
+    def __init__(self, n_peers: int):
         self.n_peers = n_peers
 
     def select(
@@ -55,12 +55,12 @@ class SurestPeers(BaseEstimator):
     ) -> np.ndarray:
         """Assign teachers; see the module's documentation for the shapes."""
         assigned = _candidates(deficient, qualified)
-        # place of each among those that are qualified; nobody is its own peer
-        offers = np.where(qualified, confidence, -np.inf)
-        place = (-offers).argsort(axis=0, kind="stable").argsort(axis=0)
+        # first those that are qualified, of them the surest, of these the first
+        order = np.lexsort((-confidence, ~qualified), axis=0)
+        rank = order.argsort(axis=0)
         for student in range(len(deficient)):
-            among_peers = place - (place > place[student])
-            assigned[:, student] &= among_peers < self.n_peers
+            rank_among_peers = rank - (rank > rank[student])
+            assigned[:, student] &= rank_among_peers < self.n_peers
         return assigned
 
 

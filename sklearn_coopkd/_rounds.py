@@ -360,13 +360,13 @@ class _Loop:
             made = self._make_samples({root: plan}, round_, students)
             self.teach({root: plan}, made, round_, students)
             return
-        place = self._next_base(plan.rows, plans)
-        assigned = plan.assigned & (place < 0)
+        number = self._next_base(plan.rows, plans)
+        assigned = plan.assigned & (number < 0)
         made = self._make_samples(
             {root: replace(plan, assigned=assigned)}, round_, students
         )
         for k, (base, of_base) in enumerate(plans.items()):
-            here = np.flatnonzero(place == k)
+            here = np.flatnonzero(number == k)
             at = np.searchsorted(of_base.rows, plan.rows[here])
             assigned[:, :, here] = of_base.assigned[:, :, at]
             for batch in batches[base]:

@@ -27,11 +27,9 @@ OWNERS = ("forest", "tree")
 
 
 def fit(whole_cancer, **params):
-    """A distiller of members that draw numbers; two rounds."""
+    """A distiller of members that draw numbers; two rounds with a gate."""
     X, y = whole_cancer
-    distiller = CooperativeDistiller(
-        MEMBERS, max_iter=2, validation=None, random_state=0, **params
-    )
+    distiller = CooperativeDistiller(MEMBERS, max_iter=2, random_state=0, **params)
     return distiller.fit(X[:300], y[:300])
 
 
@@ -56,7 +54,7 @@ def whole_cancer():
 @pytest.mark.parametrize(
     ("backend", "n_jobs"),
     [
-        ("sequential", None),
+        ("multiprocessing", 2),
         *[(engine, n) for engine in ("threading", "loky") for n in (1, 2, -1)],
     ],
 )

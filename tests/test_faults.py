@@ -8,6 +8,7 @@ import textwrap
 import threading
 import time
 import warnings
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -172,8 +173,9 @@ def test_a_failed_fit_leaves_the_earlier_one(cancer):
     }
 
 
-def run(code, *arguments):
-    """Start a program; the code is given a table and members."""
+@pytest.fixture
+def run():
+    """Starts programs that are given a table; nothing of them is left behind."""
     head = """
     import os, signal, sys, time
     import numpy as np
@@ -184,14 +186,26 @@ def run(code, *arguments):
     from sklearn_coopkd import CooperativeDistiller
     X, y = load_iris(return_X_y=True)
     """
-    program = textwrap.dedent(head) + textwrap.dedent(code)
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    started = []
+
+    def start(code, *arguments):
+        program = textwrap.dedent(head) + textwrap.dedent(code)
+        one = subprocess.Popen(
+            [sys.executable, "-c", program, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(one)
+        return one
+
+    yield start
+    for one in started:
+        with suppress(ProcessLookupError):
+            os.killpg(one.pid, signal.SIGKILL)
+        with one:  # closes its pipes and waits for it
+            pass
 
 
 def descendants(group):
@@ -211,7 +225,7 @@ def descendants(group):
 
 @pytest.mark.skipif(not os.path.isdir("/proc"), reason="looks at processes in /proc")
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_an_interrupt_leaves_nothing_half_done(n_jobs):
+def test_an_interrupt_leaves_nothing_half_done(n_jobs, run):
     program = run(
         """
         class Slow(GaussianNB):
@@ -244,7 +258,7 @@ def test_an_interrupt_leaves_nothing_half_done(n_jobs):
     assert descendants(program.pid) == []
 
 
-def test_a_worker_that_is_killed(tmp_path):
+def test_a_worker_that_is_killed(run):
     program = run(
         """
         class Dies(GaussianNB):

@@ -60,6 +60,13 @@ def test_nobody_teaches_itself_and_only_the_qualified_teach():
     assert np.array_equal(few, every)
 
 
+def test_a_qualified_peer_comes_first_whatever_its_confidence():
+    qualified = np.array([[True], [False], [True]])
+    confidence = np.array([[-np.inf], [0.9], [np.nan]])
+    assigned = SurestPeers(2).select(~qualified, qualified, confidence)
+    assert _pairs(assigned) == {(0, 1, 0), (2, 1, 0)}
+
+
 def test_no_rows():
     none = np.zeros((2, 0), dtype=bool)
     assert SurestPeers(1).select(none, none, np.zeros((2, 0))).shape == (2, 2, 0)

@@ -941,7 +941,7 @@ def test_a_later_round_can_be_accepted_with_the_default_folds():
 
 
 def test_who_teaches_by_default(iris):
-    """On one table the surest peer that is right, between sites all that are."""
+    """On one table the surest peer that is right, between few sites all that are."""
     X, y = iris
     weak = LogisticRegression(C=1e-4)
     members = [
@@ -965,6 +965,23 @@ def test_who_teaches_by_default(iris):
         _, count = np.unique(lesson.source, return_counts=True)
         n_teachers[name] = count.max()
     assert n_teachers == {"one table": 1, "all": 2, "sites": 2, "best": 1}
+
+
+def test_between_many_sites_ten_teach_a_row(iris):
+    X, y = iris
+    weak = [("weak", LogisticRegression(C=1e-4))]
+    members = weak + [(f"s{k}", GaussianNB()) for k in range(12)]
+    sites = np.array([name for name, _ in members])[np.arange(len(y)) % 13]
+    most = {}
+    for choice in ("auto", "all"):
+        distiller = CooperativeDistiller(
+            members, peer_selection=choice, max_iter=1, validation=None,
+            combine="vote", generator=RawGenerator(), random_state=0,
+        ).fit(X, y, sites=sites)  # fmt: skip
+        # a request for each teacher of a row
+        taught = [record for record in distiller.history_ if record["taught"]]
+        most[choice] = max(record["requested"] / record["taught"] for record in taught)
+    assert 9 < most["auto"] <= 10 < most["all"] <= 12
 
 
 def test_what_was_made_of_a_row_twice_counts_once():

@@ -6,6 +6,7 @@ import sys
 import textwrap
 import warnings
 from copy import deepcopy
+from io import BytesIO
 
 import joblib
 import numpy as np
@@ -72,15 +73,23 @@ def test_a_regressor_comes_back_as_it_was(way, combine, tmp_path):
 def test_another_version_is_told(saved_by, is_told, cancer, monkeypatch):
     distiller = CooperativeDistiller(make_members()).fit(*cancer)
     monkeypatch.setattr(_state, "__version__", saved_by)
-    saved = pickle.dumps(distiller)
+    saved, by_skops = pickle.dumps(distiller), skops.io.dumps(distiller)
     monkeypatch.setattr(_state, "__version__", "0.1.3")
     if not is_told:
         pickle.loads(saved)
         return
     told = f"CooperativeDistiller was saved by sklearn_coopkd {saved_by}; here.*Fit it"
-    with pytest.warns(UserWarning, match=told):
-        again = pickle.loads(saved)
-    assert np.array_equal(again.predict(cancer[0]), distiller.predict(cancer[0]))
+    types = skops.io.get_untrusted_types(data=by_skops)
+    loaders = (
+        lambda: pickle.loads(saved),
+        lambda: joblib.load(BytesIO(saved)),
+        lambda: skops.io.loads(by_skops, trusted=types),
+    )
+    for load in loaders:
+        with pytest.warns(UserWarning, match=told) as warned:
+            again = load()
+        assert [one.filename for one in warned] == [__file__]
+        assert np.array_equal(again.predict(cancer[0]), distiller.predict(cancer[0]))
 
 
 def test_a_file_without_a_version_is_told(cancer):

@@ -3,7 +3,7 @@
 The same fit in this process and on an engine, by turns, with as many workers as asked
 for. Starting an engine (workers, a small fit, rows that are scattered) does not count,
 and is printed. Ratios of wall times, median and range over repetitions, and the largest
-difference of probabilities. Members are those of `run.py`, which take a second, and, as
+difference of probabilities. Members are "fast", those of `fit_once.py`, and
 "slow", forests of 100 trees.
 
     python benchmarks/scale/engines.py

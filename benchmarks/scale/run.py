@@ -8,7 +8,7 @@ with the table in it. `StackingClassifier(cv=5)` with the same members beside it
 for sites). Slopes are of log(time) and log(memory) against log(size) from the middle
 size on, since small tables cost what any fit costs: 1 is linear.
 
-    python benchmarks/scale/run.py                  # to a million rows: about an hour
+    python benchmarks/scale/run.py           # to a million rows, 100 sites: hours
     python benchmarks/scale/run.py rows sites
     python benchmarks/scale/run.py --quick
 """
