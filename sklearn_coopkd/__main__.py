@@ -17,7 +17,6 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
-from uuid import uuid4
 
 import joblib
 import numpy as np
@@ -48,6 +47,7 @@ from sklearn_coopkd._members import (
     REGRESSORS,
     make_members,
 )
+from sklearn_coopkd._saving import check_file, written_whole
 
 
 @dataclass(frozen=True)
@@ -356,14 +356,17 @@ def _n_used(X: Any) -> int:
     return int(X.notna().any().sum())
 
 
+def _check_save(path: Path, table: str | None) -> None:
+    """Raise before anything is fitted if a file cannot, or must not, be written."""
+    target = check_file(path, "--save")
+    if table is not None and target == os.path.realpath(table):
+        raise InputError(f"--save must not replace the table; got {path} for both.")
+
+
 def _save(distiller: Any, path: Path) -> None:
-    """Write beside the target and rename, so that a failure leaves no half a file."""
-    temporary = path.with_name(f"{path.name}.{uuid4().hex}.part")
-    try:
+    """So that a failure leaves no half a file."""
+    with written_whole(path, "--save") as temporary:
         joblib.dump(distiller, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     print(f"saved: {path}", file=sys.stderr)
 
 
@@ -448,8 +451,8 @@ def main(argv: list[str] | None = None) -> int:
         if not 0 <= arguments.seed < 2**32:
             raise InputError(f"--seed must be 0 to 2**32 - 1; got {arguments.seed}.")
         path = None if arguments.save is None else Path(arguments.save)
-        if path is not None and (path.is_dir() or not path.parent.is_dir()):
-            raise InputError(f"--save {path} must be a file in a folder that exists.")
+        if path is not None:
+            _check_save(path, arguments.table)
         task, name, X, y = _load(arguments)
         with redirect_stdout(progress), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)

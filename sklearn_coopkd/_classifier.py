@@ -9,17 +9,15 @@ import numpy as np
 from sklearn.base import ClassifierMixin, is_classifier
 from sklearn.model_selection import StratifiedKFold
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import column_or_1d
 
-from sklearn_coopkd._containers import check_no_missing, n_rows
+from sklearn_coopkd._containers import n_rows
 from sklearn_coopkd._distiller import BaseDistiller, final_has
 from sklearn_coopkd._final import PooledLogisticRegression
 from sklearn_coopkd._responses import (
     class_proba,
     response_method,
 )
-from sklearn_coopkd._tasks import Classification
+from sklearn_coopkd._tasks import Classification, as_labels
 
 
 class CooperativeDistiller(ClassifierMixin, BaseDistiller):
@@ -334,17 +332,7 @@ class CooperativeDistiller(ClassifierMixin, BaseDistiller):
 
     def _validate_y(self, X: Any, y: Any) -> np.ndarray:
         """Labels as a 1-D array; sets `classes_`."""
-        check_no_missing(y)
-        try:
-            check_classification_targets(y)
-        except ValueError as error:
-            if type_of_target(y) == "continuous":
-                error.add_note(
-                    "`y` holds numbers with fractions: to predict numbers take "
-                    "CooperativeDistillerRegressor and regressors."
-                )
-            raise
-        y = column_or_1d(y, warn=True)
+        y = as_labels(y, warn=True)
         if len(y) != n_rows(X):
             raise ValueError(
                 "`X` and `y` must have the same number of rows; got inconsistent "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date, time, timedelta
 from hashlib import blake2b
-from numbers import Integral, Real
+from numbers import Integral, Number, Real
 from typing import Any
 
 import numpy as np
@@ -210,13 +210,16 @@ def factorize(column: Any, name: Any) -> tuple[np.ndarray, list[Any]]:
         ) from error
 
 
-def holds_texts(column: Any) -> bool:
-    """Whether a cell of a column is a text."""
+def holds_numbers(column: Any) -> bool:
+    """Whether the cells of a column are numbers, booleans or missing."""
     kind = getattr(column.dtype, "kind", "O")
-    if kind in "iufbmMc":
-        return False
+    if kind in "iufbcmM":
+        return kind not in "mM"
     cells = column.to_list() if hasattr(column, "to_list") else column.tolist()
-    return any(isinstance(cell, str) for cell in cells)
+    return all(
+        cell is None or isinstance(cell, (Number, np.bool_)) or is_missing(cell)
+        for cell in cells
+    )
 
 
 def are_bools(values: list[Any]) -> bool:

@@ -39,12 +39,14 @@ def as_table(X: Any) -> Any:
     if is_pandas(X) or is_polars(X):
         if is_pandas(X) and any(getattr(t, "kind", "") == "c" for t in X.dtypes):
             raise ValueError(f"Complex data not supported\n{X}\n")
+        _check_any_columns(X)
         return X
     if sparse.issparse(X):
         if X.ndim != 2:
             raise ValueError(f"`X` must have 2 dimensions; got shape {X.shape}.")
         if np.iscomplexobj(X):
             raise ValueError(f"Complex data not supported\n{X}\n")
+        _check_any_columns(X)
         return X.tocsr()
     if type(X) is np.ndarray and X.ndim == 2 and X.shape[0] > 0 and X.shape[1] > 0:
         if np.iscomplexobj(X):
@@ -76,6 +78,15 @@ def check_any_rows(X: Any) -> None:
         )
 
 
+def _check_any_columns(X: Any) -> None:
+    """Raise as scikit-learn does for an array without columns."""
+    if not X.shape[1]:
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of 1 is "
+            "required."
+        )
+
+
 def check_no_missing(y: Any) -> None:
     """Raise if labels have a missing one, or infinity."""
     if hasattr(y, "is_null"):  # polars
@@ -96,8 +107,12 @@ def check_no_missing(y: Any) -> None:
         check_finite_y(y)
 
 
+# Numbers of more than this have squares that overflow when they are added up.
+LARGEST = 1e140
+
+
 def check_finite_y(y: Any) -> None:
-    """Raise if numbers hold NaN or infinity; name the row."""
+    """Raise if numbers hold NaN, infinity or what is as good; name the row."""
     numbers = np.asarray(y, dtype=np.float64)
     try:
         assert_all_finite(numbers, input_name="y")
@@ -107,17 +122,36 @@ def check_finite_y(y: Any) -> None:
             f"{error} Row {is_bad.argmax()} has {numbers.ravel()[is_bad.argmax()]}: "
             "leave such rows out."
         ) from error
+    is_huge = np.abs(numbers.ravel()) > LARGEST
+    if is_huge.any():
+        row = is_huge.argmax()
+        raise ValueError(
+            f"`y` must hold numbers up to {LARGEST:g} in size, whose squares can be "
+            f"added up; row {row} has {numbers.ravel()[row]}. Rescale it."
+        )
 
 
 def checked_weights(sample_weight: Any, X: Any) -> np.ndarray:
     """Weights of the rows as floats; raises ValueError unless some are positive."""
-    if not np.asarray(sample_weight).any():
+    total = np.asarray(sample_weight)
+    if total.dtype.kind in "OUS":
+        raise ValueError(
+            f"`sample_weight` must hold numbers; got {total.ravel()[:1].tolist()}."
+        )
+    if not total.any():
         raise ValueError(
             "`sample_weight` must have at least one non-zero value; got only zeros."
         )
-    return check_sample_weight(
+    checked = check_sample_weight(
         sample_weight, X, dtype=np.float64, ensure_non_negative=True
     )
+    with np.errstate(over="ignore"):
+        if not np.isfinite(checked.sum()):
+            raise ValueError(
+                "`sample_weight` must have a finite sum; got numbers up to "
+                f"{checked.max():g}. Divide them by their mean."
+            )
+    return checked
 
 
 def n_rows(X: Any) -> int:

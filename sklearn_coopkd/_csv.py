@@ -113,6 +113,8 @@ def _read_csv(path: str, target: str, drop: list[str], form: Format) -> tuple[An
         ) from error
     except (OSError, ValueError) as error:  # ValueError: empty, unreadable, not text
         reason = str(error).strip().splitlines()[0]
+        if isinstance(error, pd.errors.ParserError):
+            reason += f" Is --sep another than {form.separator!r}, or --decimal?"
         raise InputError(f"cannot read {path}: {reason}") from error
     if target not in table.columns:
         is_whole = len(table.columns) == 1

@@ -16,8 +16,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_coopkd._compat import (
     HasMethods,
@@ -28,7 +27,6 @@ from sklearn_coopkd._compat import (
 from sklearn_coopkd._containers import (
     as_table,
     check_alike,
-    check_no_missing,
     checked_weights,
     concat_rows,
     n_rows,
@@ -57,7 +55,13 @@ from sklearn_coopkd._lessons import (
 )
 from sklearn_coopkd._reports import join_reports
 from sklearn_coopkd._responses import predicts_numbers
-from sklearn_coopkd._tasks import Classification, Regression, Task, as_numbers
+from sklearn_coopkd._tasks import (
+    Classification,
+    Regression,
+    Task,
+    as_labels,
+    as_numbers,
+)
 from sklearn_coopkd._transport import (
     Lessons,
     as_lesson,
@@ -357,12 +361,7 @@ def _checked(
 ) -> tuple[Any, np.ndarray, np.ndarray | None]:
     """The owner's rows, labels and weights; see the errors of `make_lessons`."""
     X = as_table(X)
-    if of_numbers:
-        y = as_numbers(y)
-    else:
-        check_no_missing(y)
-        check_classification_targets(y)
-        y = column_or_1d(y)
+    y = as_numbers(y) if of_numbers else as_labels(y)
     if len(y) != n_rows(X):
         raise ValueError(
             f"`y` must have shape (n_samples,) = ({n_rows(X)},); got {y.shape}. Give "

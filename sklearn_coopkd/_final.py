@@ -170,8 +170,9 @@ class LinearPoolRegressor(RegressorMixin, BaseEstimator):
 
     Weights of the least squared error, drawn toward equal ones. Members that predict
     nearly the same cannot get large weights of opposite sign, as ridge regression gives
-    them. A row counts by one over the typical error of rows with similar predictions,
-    so that the few largest numbers do not decide alone; see `_pool`.
+    them, and one that is far off has next to none. A row counts by one over the typical
+    error of rows with similar predictions, so that the few largest numbers do not
+    decide alone; see `_pool`.
 
     Attributes
     ----------

@@ -22,7 +22,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from sklearn_coopkd._columns import columns_of, holds_texts
+from sklearn_coopkd._columns import columns_of, holds_numbers
 from sklearn_coopkd._compat import BaseSearchCV, index_params, routing_enabled
 from sklearn_coopkd._containers import (
     column_names,
@@ -37,7 +37,7 @@ from sklearn_coopkd._warning import warn
 
 _ENSEMBLES = VotingClassifier, StackingClassifier, VotingRegressor, StackingRegressor
 # what estimators say that were given texts in place of numbers
-_OF_TEXTS = re.compile(r"\bstr(ing)?\b|numeric|object dtype")
+_OF_CELLS = re.compile(r"\bstr(ing)?\b|numeric|object dtype|DType|sequence|[Dd]ate")
 MAX_SEED = np.iinfo(np.int32).max
 # rows, labels or numbers, the task, weights: what members are fitted with
 Data = tuple[Any, np.ndarray, Task, np.ndarray | None]
@@ -241,13 +241,13 @@ def fit_and_answer(
     if not member.is_frozen:
         model = _fit(member, X, y, task, sample_weight, rows, lesson, soft_labels)
     if isinstance(model, MemberFailure):
-        return _with_note_on_texts(model, X, member.columns)
+        return _with_note_on_cells(model, X, member.columns)
     responder = task.responder(model, None, member.columns)
     answers = []
     for part in asked:
         answer = ask(member.name, responder, task, take_rows(X, part))
         if isinstance(answer, MemberFailure):
-            return _with_note_on_texts(answer, X, member.columns)
+            return _with_note_on_cells(answer, X, member.columns)
         answers.append(answer)
     if not member.is_frozen and not len(rows) and lesson is None:
         answers = [np.zeros_like(one) for one in answers]  # an answer of nobody
@@ -279,18 +279,19 @@ def failure(name, error):
     return MemberFailure(name, error)
 
 
-def _with_note_on_texts(failed, X, mask):
-    """A failure, with a note on the columns of texts that the member was given."""
-    if not _OF_TEXTS.search(str(failed.error)) or sparse.issparse(X):
+def _with_note_on_cells(failed, X, mask):
+    """A failure, with a note on columns that hold other cells than numbers."""
+    if not _OF_CELLS.search(str(failed.error)) or sparse.issparse(X):
         return failed
     names = [
         name
         for j, (name, column) in enumerate(zip(column_names(X), columns_of(X)))
-        if (mask is None or mask[j]) and holds_texts(column)
+        if (mask is None or mask[j]) and not holds_numbers(column)
     ]
     if names:
         failed.error.add_note(
-            f"It was given texts in {', '.join(map(repr, names[:10]))}"
+            "It was given texts, dates or other cells that are no numbers in "
+            + ", ".join(map(repr, names[:10]))
             + (", ..." if len(names) > 10 else "")
             + ". Put an encoder before it, in a Pipeline, or give it other columns by "
             "`views`."

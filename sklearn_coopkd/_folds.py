@@ -81,7 +81,8 @@ def check_splitter(cv: Any, y: np.ndarray, is_classification: bool) -> Any:
             raise ValueError(
                 f"`cv` must not exceed the size of the largest class; got {cv} folds, "
                 f"and the largest class has {largest} sample"
-                f"{'' if largest == 1 else 's'}. Lower `cv`."
+                f"{'' if largest == 1 else 's'}. "
+                + ("Lower `cv`." if largest > 1 else "Add rows of the same classes.")
             )
     if isinstance(cv, Integral) and int(cv) > len(y):
         raise ValueError(

@@ -132,10 +132,17 @@ def fit_linear_pool(
 
 
 def _least_squares(predictions, y, weight):
-    """The pool of the least weighted squared error, drawn toward the plain mean."""
+    """The pool of the least weighted squared error, drawn toward the plain mean.
+
+    Drawn by the mean's error: by the typical member's if that is less, lest one that is
+    far off makes all errors seem small against being drawn, and keeps its share.
+    """
     share = np.full(len(predictions), 1.0 / len(predictions))
     center = float(np.average(y, weights=weight))
-    error = np.average((y - share @ predictions) ** 2, weights=weight)
+    of_member = np.average((y - predictions) ** 2, axis=1, weights=weight)
+    typical = np.sort(of_member)[(len(of_member) - 1) // 2]  # of two the lesser
+    of_mean = np.average((y - share @ predictions) ** 2, weights=weight)
+    error = min(of_mean, typical)
     if not error > np.finfo(np.float64).tiny:
         return LinearPool(share, center)
     scale = np.sqrt(weight / (2 * error))

@@ -71,6 +71,11 @@ def class_proba(estimator: Any, X: Any, classes: np.ndarray) -> np.ndarray:
         return np.empty((0, len(classes)))
     method = response_method(estimator)
     known = np.asarray(getattr(estimator, "classes_", classes))
+    if len(set(known.tolist())) < len(known):
+        raise ValueError(
+            f"{type(estimator).__name__}.classes_ must be different labels; got "
+            f"{known.tolist()!r:.60}."
+        )
     values = None
     if method == "predict_proba":
         values = _forest_mean(estimator, X, method)

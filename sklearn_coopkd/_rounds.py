@@ -106,7 +106,16 @@ class _Loop:
         if not jobs:
             return []
         calls = (delayed(_call)(function, *job) for job in jobs)
-        results = self.progress.follow(phase, owners, lambda: self.parallel(calls))
+        try:
+            results = self.progress.follow(phase, owners, lambda: self.parallel(calls))
+        except Exception as of_engine:
+            if self.parallel.n_jobs not in (None, 1):
+                of_engine.add_note(
+                    f"While {phase}, in several workers: of {_listed(owners)}. What "
+                    "cannot be pickled, or ends its process, may work with n_jobs=1 or "
+                    "in `joblib.parallel_config('threading')`."
+                )
+            raise
         failed = [r for r in results if isinstance(r, MemberFailure)]
         names = {failure.name for failure in failed}
         if failed and (
@@ -114,6 +123,8 @@ class _Loop:
         ):
             error = failed[0].error
             error.add_note(f"Raised by the member {failed[0].name!r}.")
+            if self.problem.on_failure == "raise" and len(self.members) > 1:
+                error.add_note("With on_failure='warn' the others go on without it.")
             raise error
         if failed:
             raise _MembersFailed(failed)
@@ -590,6 +601,12 @@ def _parallel(n_jobs: int | None, is_watched: bool) -> Parallel:
         except ValueError:  # a backend that cannot
             pass
     return Parallel(n_jobs=n_jobs)
+
+
+def _listed(names: list[str]) -> str:
+    """Different names, ten at most."""
+    distinct = list(dict.fromkeys(names))
+    return ", ".join(map(repr, distinct[:10])) + (", ..." if len(distinct) > 10 else "")
 
 
 def _call(function: Callable, *job: Any) -> Any:

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
 from sklearn_coopkd._calibration import (
@@ -22,7 +24,12 @@ from sklearn_coopkd._calibration import (
     fit_calibrator,
     fit_temperature,
 )
-from sklearn_coopkd._containers import check_finite_y, take_rows
+from sklearn_coopkd._containers import (
+    LARGEST,
+    check_finite_y,
+    check_no_missing,
+    take_rows,
+)
 from sklearn_coopkd._lessons import Lesson, Samples, spread, spread_labels
 from sklearn_coopkd._pool import fit_linear_pool, fit_pool
 from sklearn_coopkd._responses import (
@@ -30,6 +37,7 @@ from sklearn_coopkd._responses import (
     RegressorResponder,
     Responder,
     correct_rows,
+    response_method,
 )
 from sklearn_coopkd._soft_labels import LabelPool, LinearLabelPool
 
@@ -98,7 +106,17 @@ class Classification:
     def check_answers(self, model: Any, proba: np.ndarray) -> None:
         """Raise ValueError unless all are probabilities."""
         _check_finite(model, proba, "as probabilities of a row")
-        is_none = (proba < -1e-6).any(axis=1) | (proba.sum(axis=1) > 1 + 1e-3)
+        total = proba.sum(axis=1)
+        is_none = (proba < -1e-6).any(axis=1) | (total > 1 + 1e-3)
+        known = np.asarray(getattr(model, "classes_", self.classes))
+        is_ours = np.isin(known, self.classes)
+        if not is_ours.any() and not isinstance(model, FrozenEstimator):
+            raise ValueError(
+                f"{type(model).__name__}.classes_ must be labels of `y`; got "
+                f"{known[:3].tolist()}. Set it in `fit`, to np.unique(y)."
+            )
+        if is_ours.all() and response_method(model) == "predict_proba":
+            is_none |= total < 1 - 1e-3
         if is_none.any():
             raise ValueError(
                 f"{type(model).__name__} must answer with probabilities that add up to "
@@ -283,6 +301,54 @@ def as_they_are(answers: np.ndarray) -> np.ndarray:
     return answers
 
 
+def as_labels(y: Any, warn: bool = False) -> np.ndarray:
+    """A target of labels as an array.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+
+    warn : bool, default=False
+        Whether a column in place of a row is warned of.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        If a row has no label, or labels are of several kinds, or no labels.
+    """
+    if y is None:
+        raise ValueError(
+            "A fit requires y to be passed, but the target y is None: give a label "
+            "for each row."
+        )
+    check_no_missing(y)
+    try:
+        check_classification_targets(y)
+        labels = column_or_1d(y, warn=warn)
+        np.unique(labels)
+    except TypeError as error:
+        kinds = sorted({type(label).__name__ for label in np.ravel(y).tolist()})
+        raise ValueError(
+            f"`y` must hold labels of one kind; got {', '.join(kinds)}. Make them "
+            "texts, or integers."
+        ) from error
+    except ValueError as error:
+        kind = type_of_target(y)
+        if kind == "continuous":
+            error.add_note(
+                "`y` holds numbers with fractions: to predict numbers take "
+                "CooperativeDistillerRegressor and regressors."
+            )
+        elif kind == "unknown":
+            error.add_note("Make the labels texts, integers or booleans of numpy.")
+        raise
+    return labels
+
+
 def as_numbers(y: Any, warn: bool = False) -> np.ndarray:
     """A target of numbers as a new array of floats.
 
@@ -358,8 +424,8 @@ def _typical(answers: np.ndarray, truth: np.ndarray, weight: Any) -> float:
 
 
 def _check_finite(model: Any, answers: np.ndarray, of_what: str) -> None:
-    """Raise if a model answers with NaN or infinity."""
-    is_bad = ~np.isfinite(answers).all(axis=1)
+    """Raise if a model answers with NaN, infinity, or a number as good as it."""
+    is_bad = ~(np.abs(answers) <= LARGEST).all(axis=1)
     if is_bad.any():
         raise ValueError(
             f"{type(model).__name__} must answer with finite numbers; got "

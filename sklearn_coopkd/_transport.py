@@ -6,11 +6,9 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -26,6 +24,7 @@ from sklearn_coopkd._files import read_array, read_table, write_array, write_tab
 from sklearn_coopkd._lessons import Lesson, distinct, join
 from sklearn_coopkd._privacy import privacy_report
 from sklearn_coopkd._reports import join_reports
+from sklearn_coopkd._saving import written_whole
 from sklearn_coopkd._warning import warn
 
 FORMAT = "sklearn_coopkd lessons 1"
@@ -181,14 +180,7 @@ class Lessons:
             If the file cannot be written.
         """
         check_parts(self)
-        if os.path.isdir(path):
-            raise IsADirectoryError(f"`path` must be a file; got the folder {path}.")
-        if not os.path.isdir(os.path.dirname(os.fspath(path)) or "."):
-            raise FileNotFoundError(
-                f"`path` must be in a folder that exists; got {path}."
-            )
-        temporary = f"{os.fspath(path)}.{uuid4().hex}.part"
-        try:
+        with written_whole(path, "`path`") as temporary:
             with zipfile.ZipFile(temporary, "x", zipfile.ZIP_DEFLATED) as file:
                 file.writestr("format.json", json.dumps(FORMAT))
                 write_table(file, "X", self.X)
@@ -198,10 +190,6 @@ class Lessons:
                 file.writestr("report.json", json.dumps(self.report, default=float))
                 file.writestr("task.json", json.dumps(self.task))
             _check_returns(self, temporary)
-            os.replace(temporary, path)
-        finally:
-            with suppress(OSError):
-                os.remove(temporary)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Lessons:
@@ -359,8 +347,9 @@ def check_same_labels(one: Any, other: Any, name: str, other_name: str) -> None:
 def _read(opened: Any) -> Lessons:
     """Lessons from an open file; anything may be raised if it is damaged."""
     with zipfile.ZipFile(opened) as file:
-        if json.loads(file.read("format.json")) != FORMAT:
-            raise ValueError("another format")
+        form = json.loads(file.read("format.json"))
+        if form != FORMAT:
+            raise ValueError(f"another format, {form!r:.60} instead of {FORMAT!r}")
         lessons = Lessons(
             read_table(file, "X"),
             read_table(file, "y"),
@@ -448,9 +437,11 @@ def _problem_of(lessons: Lessons) -> str | None:
         return f"`source` must hold integers; got {lessons.source.dtype}"
     if y.dtype.kind in ("f", "O") and any(cell is None or cell != cell for cell in y):
         return "`y` must not miss a label"
+    if y.dtype.kind == "c" or (y.dtype.kind == "f" and not np.isfinite(y).all()):
+        return "`y` must hold labels, or finite numbers"
     report = lessons.report
     if not isinstance(report, dict) or not all(
-        isinstance(value, Real) for value in report.values()
+        isinstance(value, Real) and 0 <= value < np.inf for value in report.values()
     ):
-        return f"`report` must be a dict of numbers; got {report!r:.60}"
+        return f"`report` must hold finite numbers from 0 on; got {report!r:.60}"
     return None

@@ -423,7 +423,7 @@ POOL = np.array([[3.0], [4.0]])
         ((object(), POOL, [1, 1], POOL, [1, 1]), "`classes_`"),
         (
             (Rising(), pd.DataFrame(index=[0]), [1], pd.DataFrame(index=[0]), [1]),
-            "at least one column",
+            r"0 feature\(s\)",
         ),
         ((Rising(), POOL * 1j, [1, 1], POOL * 1j, [1, 1]), "Complex"),
         (

@@ -1,5 +1,7 @@
 """Bad input: a clear message that names the parameter, the value and the way out."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -11,6 +13,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 
 from sklearn_coopkd import (
     CooperativeDistiller,
@@ -293,15 +296,17 @@ def test_columns_of_texts_are_named_for_a_member_that_takes_numbers():
     )
     with pytest.raises((TypeError, ValueError)) as caught:
         CooperativeDistiller(TWO).fit(frame, Y)
-    assert "given texts in 'town', 'job'." in " ".join(caught.value.__notes__)
+    assert "no numbers in 'town', 'job'." in " ".join(caught.value.__notes__)
     with pytest.raises((TypeError, ValueError)) as caught:
         CooperativeDistiller(TWO, views={"a": ["x"], "b": ["x", "job"]}).fit(frame, Y)
-    assert "given texts in 'job'." in " ".join(caught.value.__notes__)
+    assert "no numbers in 'job'." in " ".join(caught.value.__notes__)
     many = frame.set_axis([("a", "x"), ("a", "town"), ("b", "job")], axis=1)
     many.columns = pd.MultiIndex.from_tuples(many.columns)
     with pytest.raises((TypeError, ValueError)) as caught:
         CooperativeDistiller(TWO).fit(many, Y)
-    assert "texts in ('a', 'town'), ('b', 'job')." in " ".join(caught.value.__notes__)
+    assert "no numbers in ('a', 'town'), ('b', 'job')." in " ".join(
+        caught.value.__notes__
+    )
     with pytest.raises((TypeError, ValueError)) as caught_of_polars:
         CooperativeDistiller(TWO).fit(pl.DataFrame(frame), Y)
     assert "in 'town', 'job'." in " ".join(caught_of_polars.value.__notes__)
@@ -309,7 +314,72 @@ def test_columns_of_texts_are_named_for_a_member_that_takes_numbers():
     array = frame.to_numpy()
     with pytest.raises((TypeError, ValueError)) as caught:
         CooperativeDistiller(TWO).fit(array, Y)
-    assert "given texts in 1, 2." in " ".join(caught.value.__notes__)
+    assert "no numbers in 1, 2." in " ".join(caught.value.__notes__)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pd.date_range("2020-01-01", periods=30),
+        pd.date_range("2020-01-01", periods=30, tz="UTC"),
+        pd.timedelta_range("1h", periods=30),
+        [date(2020, 1, 1)] * 30,
+        [[1, 2]] * 30,
+    ],
+)
+def test_cells_that_are_no_numbers_are_named(cells):
+    frame = pd.DataFrame({"x": X[:, 0], "odd": cells, "flag": [True, False] * 15})
+    with pytest.raises((TypeError, ValueError)) as caught:
+        CooperativeDistiller(TWO).fit(frame, Y)
+    assert "that are no numbers in 'odd'. Put" in " ".join(caught.value.__notes__)
+
+
+def test_the_way_out_is_that_of_the_setting():
+    bad = LogisticRegression(C=-1)
+    with pytest.raises(ValueError, match="'C'") as caught:
+        CooperativeDistiller([*TWO, ("bad", bad)]).fit(X, Y)
+    assert caught.value.__notes__ == [
+        "Raised by the member 'bad'.",
+        "With on_failure='warn' the others go on without it.",
+    ]
+    every = [("one", bad), ("two", bad)]
+    with pytest.raises(ValueError, match="'C'") as caught:
+        CooperativeDistiller(every, on_failure="warn").fit(X, Y)
+    assert caught.value.__notes__ == ["Raised by the member 'one'."]
+
+
+@pytest.mark.parametrize(
+    ("y", "told"),
+    [
+        (None, "target y is None: give a label"),
+        (
+            np.array(["a", 1, 2.5], object)[np.arange(30) % 3],
+            "one kind; got float, int",
+        ),
+        ((Y == 0).astype(object), "Unknown label type"),
+    ],
+)
+def test_labels_that_are_none(y, told):
+    with pytest.raises(ValueError, match=told):
+        CooperativeDistiller(TWO).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("weight", "told"),
+    [
+        (np.full(30, 1e308), "must have a finite sum; got numbers up to 1e"),
+        (["a"] * 30, "`sample_weight` must hold numbers; got"),
+    ],
+)
+def test_weights_that_cannot_be_added(weight, told):
+    with pytest.raises(ValueError, match=told):
+        CooperativeDistiller(TWO).fit(X, Y, sample_weight=weight)
+
+
+def test_numbers_that_are_too_large_to_square():
+    members = [("tree", DecisionTreeRegressor()), ("ridge", Ridge())]
+    with pytest.raises(ValueError, match=r"row 0 has 1.*Rescale it"):
+        CooperativeDistillerRegressor(members).fit(X, 1e160 * (1 + np.arange(30)))
 
 
 def test_columns_that_are_all_immutable_point_to_them():

@@ -341,7 +341,9 @@ def test_objects_that_only_a_pickle_could_hold(tmp_path):
         ({"weight": np.ones(3)}, "`weight` must have shape"),
         ({"y": np.array([0.0, np.nan])}, "`y` must not miss"),
         ({"X": np.ones((2, 2, 2))}, "`X` must have two dimensions"),
-        ({"report": {"note": "text"}}, "`report` must be a dict of numbers"),
+        ({"report": {"note": "text"}}, "`report` must hold finite numbers"),
+        ({"report": {"n_success": np.nan}}, "`report` must hold finite numbers"),
+        ({"report": {"n_success": -23}}, "`report` must hold finite numbers"),
     ],
 )
 def test_lessons_that_could_not_be_loaded_are_not_saved(tmp_path, change, match):

@@ -48,6 +48,10 @@ class Faulty(ClassifierMixin, BaseEstimator):
             X[:] = 0
         if self.fault == "cannot be pickled":
             self.lock_ = threading.Lock()
+        if self.fault == "knows a class twice":
+            self.classes_ = self.classes_[[0, 0]]
+        if self.fault == "knows other classes":
+            self.classes_ = np.array(["no", "yes"])
         return self
 
     def predict_proba(self, X):
@@ -58,6 +62,8 @@ class Faulty(ClassifierMixin, BaseEstimator):
             proba[0] = np.nan
         if self.fault == "answers below 0":
             proba[0] = [1.5, -0.5]
+        if self.fault == "answers zeros":
+            proba[:] = 0
         if self.fault == "answers too few rows":
             proba = proba[:-1]
         if self.fault == "answers too few classes":
@@ -80,6 +86,9 @@ FAILS = {
     "raises in predict": (RuntimeError, "no answer"),
     "answers NaN": (ValueError, "must answer with finite numbers"),
     "answers below 0": (ValueError, "probabilities that add up to 1"),
+    "answers zeros": (ValueError, "probabilities that add up to 1"),
+    "knows a class twice": (ValueError, "classes_ must be different labels"),
+    "knows other classes": (ValueError, "classes_ must be labels of `y`"),
     "answers too few rows": (ValueError, SHAPE),
     "answers too few classes": (ValueError, SHAPE),
     "answers nothing": (ValueError, SHAPE),
@@ -156,8 +165,11 @@ def test_a_member_that_cannot_be_pickled(cancer):
     with parallel_config("threading"):
         threads.fit(X, y)
     assert (alone.predict_proba(X) == threads.predict_proba(X)).all()
-    with pytest.raises(Exception, match="pickle"):
+    with pytest.raises(Exception, match="pickle") as caught:
         make("cannot be pickled", n_jobs=2).fit(X, y)
+    (note,) = caught.value.__notes__
+    assert "'faulty'" in note
+    assert "may work with n_jobs=1 or in `joblib.parallel_config('threading')`" in note
 
 
 def test_a_failed_fit_leaves_the_earlier_one(cancer):
@@ -326,7 +338,7 @@ def test_a_teacher_that_fails_while_it_teaches(cancer):
     distiller = CooperativeDistiller(members, random_state=0)
     with pytest.raises(RuntimeError, match="what is this row") as raised:
         distiller.fit(X, y)
-    assert raised.value.__notes__ == ["Raised by the member 'narrow'."]
+    assert "Raised by the member 'narrow'." in raised.value.__notes__
     distiller.set_params(on_failure="warn")
     with pytest.warns(FitFailedWarning, match="'narrow' could not be fitted"):
         distiller.fit(X, y)

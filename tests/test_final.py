@@ -135,6 +135,18 @@ def test_weights_of_numbers_are_those_that_the_target_was_made_with():
     np.testing.assert_allclose(model.predict(X), expected)
 
 
+@pytest.mark.parametrize("size", [10, 1e4, 1e12])
+def test_a_member_that_is_far_off_has_no_say(size):
+    rng = np.random.RandomState(0)
+    y = rng.randn(300)
+    sane = y[:, None] + 0.5 * rng.randn(300, 2)
+    far = size * rng.randn(300, 1)
+    without = LinearPoolRegressor().fit(sane, y)
+    pool = LinearPoolRegressor().fit(np.hstack([sane, far]), y)
+    np.testing.assert_allclose(pool.weights_[:2], without.weights_, atol=0.05)
+    assert np.std(pool.weights_[2] * far) < 0.1
+
+
 def test_of_few_rows_the_sum_is_the_mean():
     X, y = [[0.0, 2.0], [1.0, 1.0]], [0.0, 1.0]
     model = LinearPoolRegressor().fit(X, y)

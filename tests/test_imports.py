@@ -70,11 +70,12 @@ ALLOWED = {
     "_classifier": LEAVES | {"_distiller", "_final", "_tasks"},
     "_regressor": LEAVES | {"_distiller", "_final", "_tasks"},
     "_files": {"_containers"},
+    "_saving": set(),
     "_representation": set(),
     "_state": {"_version", "_warning"},
     "_version": set(),
     "_privacy": LEAVES,
-    "_transport": LEAVES | {"_lessons", "_files", "_privacy"},
+    "_transport": LEAVES | {"_lessons", "_files", "_privacy", "_saving"},
     "_exchange": LEAVES
     | {"_deficiency", "_fitting", "_folds", "_lessons", "_tasks", "_transport"}
     | {"generators"},
@@ -83,7 +84,7 @@ ALLOWED = {
     "__init__": {"_classifier", "_regressor", "_exchange", "_transport", "_version"}
     | {"generators"},
     "_csv": set(),
-    "__main__": {"__init__", "_csv", "_members"},
+    "__main__": {"__init__", "_csv", "_members", "_saving"},
 }
 
 

@@ -112,11 +112,13 @@ def test_the_linear_pool_is_the_penalised_optimum():
     def best(weight):
         center = np.average(y, weights=weight)
         plain = np.average((y - predictions.mean(axis=0)) ** 2, weights=weight)
+        of_three = np.average((y - predictions) ** 2, axis=1, weights=weight)
+        drawn_by = min(plain, np.median(of_three))
 
         def loss(w):
             error = y - center - w @ (predictions - center)
             held = ((w - 1 / 3) ** 2).sum()
-            return (weight * error**2).sum() / (2 * plain) + SHRINKAGE * held
+            return (weight * error**2).sum() / (2 * drawn_by) + SHRINKAGE * held
 
         bounds = [(0, None)] * 3
         found = minimize(loss, np.full(3, 1 / 3), bounds=bounds, tol=1e-12).x

@@ -1,5 +1,6 @@
 """Fitted distillers on disk: what is saved is what is read, or it is told."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -18,7 +19,13 @@ from sklearn.linear_model import Ridge
 from sklearn.tree import DecisionTreeRegressor
 
 import sklearn_coopkd
-from sklearn_coopkd import CooperativeDistiller, CooperativeDistillerRegressor, _state
+from sklearn_coopkd import (
+    CooperativeDistiller,
+    CooperativeDistillerRegressor,
+    Lessons,
+    _state,
+    make_lessons,
+)
 
 
 def by_pickle(estimator, path):
@@ -155,3 +162,25 @@ def test_a_full_disk_leaves_the_earlier_file(what, tmp_path):
     )
     assert ("error: " in done.stderr) == (what == "distiller")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_leads_to_the_file_that_is_replaced(cancer, tmp_path):
+    X, y = cancer
+    tree, bayes = make_members()[0][1], make_members()[1][1]
+    lessons = make_lessons(tree, bayes, X, y)
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("earlier")
+    link.symlink_to(target)
+    lessons.save(link)
+    assert link.is_symlink()
+    assert np.array_equal(Lessons.load(target).y, lessons.y)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_not_replaced(cancer, tmp_path):
+    X, y = cancer
+    lessons = make_lessons(make_members()[0][1], make_members()[1][1], X, y)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="got the device or pipe"):
+        lessons.save(tmp_path / "pipe")
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]

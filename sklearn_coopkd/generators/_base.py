@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_coopkd._containers import as_table, check_alike, column_names, n_rows
+from sklearn_coopkd._containers import as_table, check_alike, n_rows
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,6 @@ def check_call(
             "`y` and `y_pool` must have one entry per row of `X` and `X_pool`; got "
             f"{len(y)} for {n_rows(X)} and {len(y_pool)} for {n_rows(X_pool)} rows."
         )
-    if not column_names(X):
-        raise ValueError("`X` must have at least one column; it has none.")
     check_alike(X, X_pool, "`X`", "`X_pool`")
     return X, y, X_pool, y_pool
 
