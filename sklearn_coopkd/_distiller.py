@@ -69,9 +69,9 @@ from sklearn_coopkd._warning import warn
 from sklearn_coopkd.generators import QuintessentialGenerator
 
 # What "auto" means, on one table and between sites; see docs/benchmarks.md. Between
-# sites a model lacks more than one round brings, and ten teachers teach it as much as
-# any number, without a lesson for each pair of sites; on one table others than the
-# surest change nothing beyond chance.
+# sites a model lacks more than one round brings, and ten teachers teach it nearly as
+# much as any number, without a lesson for each pair of sites; on one table others than
+# the surest change nothing beyond chance.
 AUTO_MAX_ITER = (1, 3)
 AUTO_DEFICIENCY = ("margin", "error")
 AUTO_PEERS = (SurestPeers(1), SurestPeers(10))
