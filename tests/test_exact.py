@@ -130,6 +130,44 @@ def test_integers_and_bounds_are_kept():
         assert made.success.mean() > 0.8
 
 
+def test_of_integers_one_step_more_than_the_fraction():
+    """At the optimum of numbers one column at most is no integer: it is rounded up."""
+    X, y = make_table(1, 3, np.int64)
+    model = LogisticRegression(max_iter=1000).fit(X[60:], y[60:])
+    made = QuintessentialGenerator(alpha=0.3, method="swap").generate(
+        model, X[:60], y[:60], X[60:], y[60:]
+    )
+    as_floats = QuintessentialGenerator(alpha=0.3, method="swap").generate(
+        model,
+        X[:60] + 0.0,
+        y[:60],
+        X[60:] + 1e-7 * np.sin(np.arange(180).reshape(60, 3)),
+        y[60:],
+    )
+    price = 1 / X[60:].std(axis=0)
+    moved = np.abs(made.X_pseudo - X[:60]) @ price
+    least = np.abs(as_floats.X_pseudo - X[:60]) @ price
+    both = made.success & as_floats.success
+    assert both.sum() > 40
+    assert (moved[both] > least[both] - 1e-4).all()
+    assert (moved[both] <= least[both] + price.max() + 1e-4).all()
+
+
+def test_a_label_that_the_tree_does_not_know_stops_no_other():
+    X, y = make_table(0, 3)
+    tree = DecisionTreeClassifier(max_depth=4, random_state=0).fit(X[60:], y[60:] + 1)
+    labels = y[:60] + 1
+    labels[:20] = 0  # the least one, unknown to the tree
+    made = QuintessentialGenerator(alpha=0.3, method="swap").generate(
+        tree, X[:60], labels, X[60:], y[60:] + 1
+    )
+    assert not made.success[:20].any()
+    known = QuintessentialGenerator(alpha=0.3, method="swap").generate(
+        tree, X[20:60], labels[20:], X[60:], y[60:] + 1
+    )
+    assert np.array_equal(made.X_pseudo[20:], known.X_pseudo)
+
+
 def test_a_model_that_does_not_answer_by_the_formula_is_searched():
     X, y = make_table(0, 3)
     model = SGDClassifier(loss="modified_huber", random_state=0).fit(X[60:], y[60:])

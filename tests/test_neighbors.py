@@ -96,20 +96,22 @@ def test_values_typical_of_the_class_change_first():
     assert end.iloc[0].tolist() == ["v", "u"]
 
 
-def test_the_same_in_csr():
-    X_pool = np.array([[1.0, 1, 0], [1, 0, 1], [0, 1, 0], [0, 0, 1]])
+@pytest.mark.parametrize("first", [[0, 1, 2], [2, 1, 0]])
+def test_the_same_in_csr(first):
+    X_pool = np.array([[1.0, 1, 0], [1, 0, 1], [0, 1, 0], [0, 0, 1]])[:, first]
     y_pool = np.array([1, 1, 0, 0])
-    X = np.array([[0.0, 0, 1]])
+    X = np.array([[0.0, 0, 1]])[:, first]
     codec = TableCodec(sparse.csr_array(X_pool))
     assert set(codec.kinds) == {"category"}
-    codec.groups = np.arange(3)  # (columns 1 and 2 happen to be a group)
+    codec.groups = np.arange(3)  # (two columns happen to be a group)
     rows = Neighborhood(
         Anchors(codec, y_pool, np.ones(3, bool)), sparse.csr_array(X), np.array([1])
     )
     pairs = rows.pairs(np.array([0]), np.array([0]))
-    # the first column tells the classes apart, the others do not
-    assert rows.at(pairs, np.array([0.25])).toarray().tolist() == [[1, 0, 1]]
-    assert rows.at(pairs, np.array([0.99])).toarray().tolist() == [[1, 1, 0]]
+    # one column tells the classes apart, the others do not
+    quarter, end = (rows.at(pairs, np.array([t])).toarray() for t in (0.25, 0.99))
+    assert quarter[:, first].tolist() == [[1, 0, 1]]
+    assert end[:, first].tolist() == [[1, 1, 0]]
 
 
 def test_ordered_categories_move_through_what_lies_between():
