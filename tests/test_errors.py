@@ -337,7 +337,7 @@ def test_cells_that_are_no_numbers_are_named(cells):
 def test_the_way_out_is_that_of_the_setting():
     bad = LogisticRegression(C=-1)
     with pytest.raises(ValueError, match="'C'") as caught:
-        CooperativeDistiller([*TWO, ("bad", bad)]).fit(X, Y)
+        CooperativeDistiller([TWO[0], ("bad", bad)]).fit(X, Y)
     assert caught.value.__notes__ == [
         "Raised by the member 'bad'.",
         "With on_failure='warn' the others go on without it.",

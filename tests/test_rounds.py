@@ -981,6 +981,7 @@ def test_between_many_sites_ten_teach_a_row(iris):
         # a request for each teacher of a row
         taught = [record for record in distiller.history_ if record["taught"]]
         most[choice] = max(record["requested"] / record["taught"] for record in taught)
+    assert distiller.transfer_matrix_.dtype.kind == "i"
     assert 9 < most["auto"] <= 10 < most["all"] <= 12
 
 
