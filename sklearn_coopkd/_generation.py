@@ -76,6 +76,7 @@ def _make(name, task, generator, teacher, X, y, X_pool, y_pool, *rest):
         return replace(samples, target=target)
     except Exception as error:
         if not was_asked(error):
+            error.add_note(f"Raised by the generator, with the teacher {name!r}.")
             raise
         return failure(name, error)
 

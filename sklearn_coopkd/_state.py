@@ -17,7 +17,7 @@ class VersionedState:
         return {**super().__getstate__(), _KEY: __version__}  # type: ignore[dict-item]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        saved_by = state.get(_KEY, "an unknown version")
+        saved_by = str(state.get(_KEY, "an unknown version"))
         if saved_by.split(".")[:2] != __version__.split(".")[:2]:
             warn(
                 f"This {type(self).__name__} was saved by sklearn_coopkd {saved_by}; "

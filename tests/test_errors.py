@@ -160,8 +160,12 @@ class Short(BaseEstimator):
 
 def test_a_generator_that_returns_something_else():
     noise = np.random.RandomState(1).randint(0, 2, 30)
-    with pytest.raises(TypeError, match="`generator` must return GeneratedSamples"):
-        CooperativeDistiller(TWO, generator=Short(), validation=None).fit(X, noise)
+    distiller = CooperativeDistiller(TWO, generator=Short(), validation=None)
+    told = "`generator` must return GeneratedSamples"
+    with pytest.raises(TypeError, match=told) as caught:
+        distiller.fit(X, noise)
+    (note,) = caught.value.__notes__
+    assert note.startswith("Raised by the generator, with the teacher '")
 
 
 class Odd(BaseEstimator):
