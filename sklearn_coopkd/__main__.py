@@ -364,7 +364,7 @@ def _check_save(path: Path, table: str | None) -> None:
 
 
 def _save(distiller: Any, path: Path) -> None:
-    """So that a failure leaves no half a file."""
+    """Write a distiller, whole or not at all."""
     with written_whole(path, "--save") as temporary:
         joblib.dump(distiller, temporary)
     print(f"saved: {path}", file=sys.stderr)

@@ -133,12 +133,11 @@ def check_finite_y(y: Any) -> None:
 
 def checked_weights(sample_weight: Any, X: Any) -> np.ndarray:
     """Weights of the rows as floats; raises ValueError unless some are positive."""
-    total = np.asarray(sample_weight)
-    if total.dtype.kind in "OUS":
-        raise ValueError(
-            f"`sample_weight` must hold numbers; got {total.ravel()[:1].tolist()}."
-        )
-    if not total.any():
+    given = np.asarray(sample_weight)
+    texts = [cell for cell in given.ravel()[:1].tolist() if isinstance(cell, str)]
+    if texts:
+        raise ValueError(f"`sample_weight` must hold numbers; got {texts[0]!r}.")
+    if not given.any():
         raise ValueError(
             "`sample_weight` must have at least one non-zero value; got only zeros."
         )

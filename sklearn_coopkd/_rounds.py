@@ -109,7 +109,8 @@ class _Loop:
         try:
             results = self.progress.follow(phase, owners, lambda: self.parallel(calls))
         except Exception as of_engine:
-            if self.parallel.n_jobs not in (None, 1):
+            told = f"{type(of_engine).__name__} {of_engine}".lower()
+            if "pickl" in told or "worker" in told:
                 of_engine.add_note(
                     f"While {phase}, in several workers: of {_listed(owners)}. What "
                     "cannot be pickled, or ends its process, may work with n_jobs=1 or "

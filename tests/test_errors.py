@@ -380,6 +380,16 @@ def test_weights_that_cannot_be_added(weight, told):
         CooperativeDistiller(TWO).fit(X, Y, sample_weight=weight)
 
 
+def test_weights_of_any_kind_of_integers():
+    given = 1 + np.arange(30) % 3
+    fitted = [
+        CooperativeDistiller(TWO, random_state=0).fit(X, Y, sample_weight=weight)
+        for weight in (given, pd.Series(given, dtype="Int64"), given.astype(object))
+    ]
+    expected, *others = (one.predict_proba(X) for one in fitted)
+    assert all(np.array_equal(expected, other) for other in others)
+
+
 def test_numbers_that_are_too_large_to_square():
     members = [("tree", DecisionTreeRegressor()), ("ridge", Ridge())]
     with pytest.raises(ValueError, match=r"row 0 has 1.*Rescale it"):
