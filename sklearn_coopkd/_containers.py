@@ -153,6 +153,11 @@ def checked_weights(sample_weight: Any, X: Any) -> np.ndarray:
     return checked
 
 
+def listed(names: list[Any]) -> str:
+    """Names for an error, ten at most."""
+    return ", ".join(map(repr, names[:10])) + (", ..." if len(names) > 10 else "")
+
+
 def n_rows(X: Any) -> int:
     """Number of rows of a container."""
     return int(num_samples(X))
@@ -468,12 +473,9 @@ def resolve_columns(X: Any, columns: Any, parameter: str) -> np.ndarray:
             # frames may repeat a name
             position = [k for k, name in enumerate(names) if name == column]
         if not position:
-            shown = ", ".join(map(repr, names[:10])) + (
-                ", ..." if mask.size > 10 else ""
-            )
             raise ValueError(
                 f"`{parameter}` names a column that X does not have: {column!r}. "
-                f"The columns are: {shown}."
+                f"The columns are: {listed(names)}."
             )
         mask[position] = True
     return mask

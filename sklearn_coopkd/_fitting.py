@@ -27,6 +27,7 @@ from sklearn_coopkd._compat import BaseSearchCV, index_params, routing_enabled
 from sklearn_coopkd._containers import (
     column_names,
     concat_rows,
+    listed,
     take_columns,
     take_rows,
 )
@@ -291,10 +292,8 @@ def _with_note_on_cells(failed, X, mask):
     if names:
         failed.error.add_note(
             "It was given texts, dates or other cells that are no numbers in "
-            + ", ".join(map(repr, names[:10]))
-            + (", ..." if len(names) > 10 else "")
-            + ". Put an encoder before it, in a Pipeline, or give it other columns by "
-            "`views`."
+            f"{listed(names)}. Put an encoder before it, in a Pipeline, or give it "
+            "other columns by `views`."
         )
     return failed
 

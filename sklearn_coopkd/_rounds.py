@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
+from sklearn_coopkd._containers import listed
 from sklearn_coopkd._fitting import (
     Fitted,
     Member,
@@ -111,8 +112,9 @@ class _Loop:
         except Exception as of_engine:
             told = f"{type(of_engine).__name__} {of_engine}".lower()
             if "pickl" in told or "worker" in told:
+                names_of_all = listed(list(dict.fromkeys(owners)))
                 of_engine.add_note(
-                    f"While {phase}, in several workers: of {_listed(owners)}. What "
+                    f"While {phase}, in several workers: of {names_of_all}. What "
                     "cannot be pickled, or ends its process, may work with n_jobs=1 or "
                     "in `joblib.parallel_config('threading')`."
                 )
@@ -602,12 +604,6 @@ def _parallel(n_jobs: int | None, is_watched: bool) -> Parallel:
         except ValueError:  # a backend that cannot
             pass
     return Parallel(n_jobs=n_jobs)
-
-
-def _listed(names: list[str]) -> str:
-    """Different names, ten at most."""
-    distinct = list(dict.fromkeys(names))
-    return ", ".join(map(repr, distinct[:10])) + (", ..." if len(distinct) > 10 else "")
 
 
 def _call(function: Callable, *job: Any) -> Any:

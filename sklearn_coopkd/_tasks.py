@@ -320,11 +320,7 @@ def as_labels(y: Any, warn: bool = False) -> np.ndarray:
     ValueError
         If a row has no label, or labels are of several kinds, or no labels.
     """
-    if y is None:
-        raise ValueError(
-            "A fit requires y to be passed, but the target y is None: give a label "
-            "for each row."
-        )
+    _check_given(y, "label")
     check_no_missing(y)
     try:
         check_classification_targets(y)
@@ -368,11 +364,7 @@ def as_numbers(y: Any, warn: bool = False) -> np.ndarray:
     ValueError
         If it holds anything else, or NaN or infinity.
     """
-    if y is None:
-        raise ValueError(
-            "A fit requires y to be passed, but the target y is None: give a number "
-            "for each row."
-        )
+    _check_given(y, "number")
     y = column_or_1d(y, warn=warn)
     try:
         if y.dtype.kind in "mMc":
@@ -385,6 +377,14 @@ def as_numbers(y: Any, warn: bool = False) -> np.ndarray:
         ) from error
     check_finite_y(numbers)
     return numbers
+
+
+def _check_given(y: Any, what: str) -> None:
+    if y is None:
+        raise ValueError(
+            "A fit requires y to be passed, but the target y is None: give a "
+            f"{what} for each row."
+        )
 
 
 def _not_a_number(y):

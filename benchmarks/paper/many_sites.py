@@ -30,8 +30,9 @@ from sklearn_coopkd._peers import SurestPeers
 sys.path.append(str(Path(__file__).parents[1]))
 from options import output_file, positive
 from runs import run_all, versions_of
-from tables import markdown
+from tables import bootstrap, markdown
 
+SEED = 0
 TABLES = ("vowel", "segment", "satimage", "penbased", "texture", "digits")
 CHOICES = {"all": "all", "ten surest": SurestPeers(10), "surest": "best"}
 
@@ -41,11 +42,11 @@ def mean_accuracy(models: list, problem: Problem) -> float:
     return float(np.mean([m.score(problem.X_test, problem.y_test) for m in models]))
 
 
-def run(table: str, learner: str, n_sites: int, max_rows: int, seed: int = 0) -> dict:
+def run(table: str, learner: str, n_sites: int, max_rows: int) -> dict:
     """Accuracies, CPU seconds and samples kept, by choice of peers."""
     warnings.simplefilter("ignore")
-    problem = sites_lacking_a_class(seed, table, n_sites, max_rows)
-    models = members(problem, learner, seed)
+    problem = sites_lacking_a_class(SEED, table, n_sites, max_rows)
+    models = members(problem, learner, SEED)
     found = {"table": table, "learner": learner, "sites": n_sites, "rows": max_rows}
     with threadpool_limits(1):
         for name, choice in CHOICES.items():
@@ -53,7 +54,7 @@ def run(table: str, learner: str, n_sites: int, max_rows: int, seed: int = 0) ->
                 list(models.items()),
                 peer_selection=choice,
                 combine="vote",
-                random_state=seed,
+                random_state=SEED,
             )
             start = time.process_time()
             distiller.fit(problem.X, problem.y, sites=problem.site)
@@ -67,14 +68,6 @@ def run(table: str, learner: str, n_sites: int, max_rows: int, seed: int = 0) ->
     found["alone"] = {"accuracy": alone}
     found["pooled"] = {"accuracy": mean_accuracy([pooled], problem)}
     return found
-
-
-def interval(values: np.ndarray, of=np.mean, n_draws: int = 10_000) -> str:
-    """A statistic of one value per table with its interval, over tables."""
-    rng = np.random.RandomState(0)
-    drawn = values[rng.randint(len(values), size=(n_draws, len(values)))]
-    low, high = np.quantile([of(d) for d in drawn], [0.025, 0.975])
-    return f"{of(values):.2f} [{low:.2f}, {high:.2f}]"
 
 
 def key_of(record: dict) -> tuple:
@@ -102,11 +95,11 @@ def report(records: list[dict]) -> str:
     parts = [versions_of(records), markdown(["table", *names], rows)]
     rows = []
     for name in list(CHOICES)[1:]:
-        difference = interval(accuracy[name] - accuracy["all"])
+        difference = bootstrap(accuracy[name] - accuracy["all"], np.mean, 2)
         ratios = []
         for what in ("seconds", "samples"):
             ratio = np.log(values(name, what) / values("all", what))
-            ratios.append(interval(ratio, lambda v: np.exp(np.mean(v))))
+            ratios.append(bootstrap(ratio, lambda v: np.exp(np.mean(v)), 2))
         rows.append([name, difference, *ratios])
     head = ["against all", "accuracy, points", "CPU time, ratio", "samples, ratio"]
     return "\n\n".join([*parts, markdown(head, rows)])

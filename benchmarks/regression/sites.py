@@ -32,6 +32,7 @@ from datasets import load
 from options import positive
 from run import HALVES, scores
 from runs import versions
+from tables import bootstrap
 
 LEARNERS = ("ridge", "tree", "forest", "neighbors")
 SITES = ("lacking", "second", "third")
@@ -66,14 +67,6 @@ def run(table, seed, max_rows, soft_targets):
                 [[scores(m.predict(X_test), y[test])["rmse"] for m in k] for k in kinds]
             )
     return np.array(found)
-
-
-def bootstrap(values, statistic, n_draws=10_000):
-    """A statistic of rows with its interval, over rows drawn again."""
-    rng = np.random.RandomState(0)
-    drawn = rng.randint(len(values), size=(n_draws, len(values)))
-    low, high = np.quantile([statistic(values[d]) for d in drawn], [0.025, 0.975])
-    return f"{statistic(values):.3f} [{low:.3f}, {high:.3f}]"
 
 
 def share(gaps):
